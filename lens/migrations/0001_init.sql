@@ -1,13 +1,19 @@
--- One file, three signals. Rows are appended in arrival order, so that retention deletes from the low end of each rowid.
+-- One file, three signals. Rows are appended in arrival order, so that retention deletes from the low end of each rowid:
+-- the id of a span or log record is its arrival in milliseconds since the epoch, times 2^20, plus a running number.
 -- Times of spans and log records are nanoseconds, of samples and exemplars milliseconds, since the Unix epoch, UTC.
 -- Trace ids are 16 bytes, span ids 8. Attribute columns hold one JSON object with OpenTelemetry's dotted keys.
 
+PRAGMA application_id = 1279610451;             -- "LENS": a database of another program is refused
+
+-- seen_ms: arrival of the latest span or log record, to the minute. A resource not seen within the retention has no rows
+-- left; finding that out from the rows would scan both tables. Metrics do not touch it: their identity is in series.labels.
 CREATE TABLE resources (
     id                  INTEGER PRIMARY KEY,
     service_name        TEXT NOT NULL,
     service_namespace   TEXT NOT NULL,
     service_instance_id TEXT NOT NULL,
-    attributes          TEXT NOT NULL UNIQUE      -- canonical: keys sorted
+    attributes          TEXT NOT NULL UNIQUE,     -- canonical: keys sorted
+    seen_ms             INTEGER NOT NULL
 );
 
 -- A retried request brings the same span again; the unique index makes storing it twice harmless.
@@ -62,7 +68,7 @@ CREATE INDEX series_by_metric ON series (metric);
 CREATE TABLE samples (
     series_id INTEGER NOT NULL,
     time_ms   INTEGER NOT NULL,
-    value     REAL,                               -- NULL is Prometheus's stale marker
+    value     REAL,                               -- NULL is Prometheus's stale marker, or a NaN
     PRIMARY KEY (series_id, time_ms)
 ) WITHOUT ROWID;
 

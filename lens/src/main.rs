@@ -1,2 +1,3 @@
-//! Placeholder until the crate is written.
+//! The program `trivium-lens`: configuration → store → serve → signal → drain.
+
 fn main() {}

@@ -1,0 +1,1 @@
+//! Reads the store for the API and the page.

@@ -1,0 +1,252 @@
+//! The one writer. It takes all batches that wait, stores them in one transaction, and answers each after the commit: the
+//! busier it is, the more requests share a commit. A batch whose caller went away is stored all the same.
+
+use sqlx::Connection as _;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::ids::IdCache;
+use super::rows::{self, LogRow, SpanRow};
+use crate::model::{Batch, Resource, Series};
+
+/// Batches that wait for the writer; who bounds bytes does so before decoding.
+const QUEUE: usize = 256;
+/// Rows of one transaction, so that an answer is never far off.
+const TRANSACTION_ROWS: usize = 20_000;
+/// How long the digest of a request is kept; a sender repeats within minutes.
+const DIGEST_KEPT_MS: i64 = 60 * 60 * 1000;
+/// `resources.seen_ms` is moved at most this often.
+pub(super) const SEEN_STEP_MS: i64 = 60 * 1000;
+/// Row ids of spans and logs are `arrival_ms << ID_SHIFT` and up.
+pub(super) const ID_SHIFT: u32 = 20;
+
+/// Why a batch was not stored. It can be sent again: nothing of it is stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// SQLite could not commit.
+    #[error("the store cannot write: {message}; free space on its disk, then send again")]
+    Storage {
+        /// What SQLite said.
+        message: String,
+    },
+    /// The store is shutting down.
+    #[error("the store is shutting down; send again to its successor")]
+    Closed,
+}
+
+struct Pending {
+    batch: Batch,
+    done: oneshot::Sender<Result<(), WriteError>>,
+}
+
+/// The queue in front of the writer's task.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Pending>,
+}
+
+impl Writer {
+    pub(super) fn new(connection: SqliteConnection) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let task = Task {
+            connection,
+            resources: IdCache::default(),
+            series: IdCache::default(),
+            last_id: 0,
+        };
+        tokio::spawn(task.run(waiting));
+        Self { queue }
+    }
+
+    pub(super) async fn write(&self, batch: Batch) -> Result<(), WriteError> {
+        let (done, answer) = oneshot::channel();
+        self.queue
+            .send(Pending { batch, done })
+            .await
+            .map_err(|_| WriteError::Closed)?;
+        answer.await.map_err(|_| WriteError::Closed)?
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SeenResource {
+    id: i64,
+    seen_ms: i64,
+}
+
+struct Task {
+    connection: SqliteConnection,
+    resources: IdCache<SeenResource>,
+    series: IdCache<i64>,
+    last_id: i64,
+}
+
+impl Task {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Pending>) {
+        while let Some(first) = waiting.recv().await {
+            let mut group = vec![first.done];
+            let mut row_count = first.batch.row_count();
+            let mut batches = vec![first.batch];
+            while row_count < TRANSACTION_ROWS
+                && let Ok(next) = waiting.try_recv()
+            {
+                row_count += next.batch.row_count();
+                batches.push(next.batch);
+                group.push(next.done);
+            }
+            let stored = self.commit(batches).await;
+            for done in group {
+                // The caller may have gone away.
+                let _ = done.send(stored.clone());
+            }
+        }
+    }
+
+    async fn commit(&mut self, batches: Vec<Batch>) -> Result<(), WriteError> {
+        let stored = self.try_commit(batches).await;
+        stored.map_err(|error| {
+            // What the rolled back transaction had inserted is not there.
+            self.resources.clear();
+            self.series.clear();
+            WriteError::Storage {
+                message: error.to_string(),
+            }
+        })
+    }
+
+    async fn try_commit(&mut self, batches: Vec<Batch>) -> sqlx::Result<()> {
+        let now_ms = now_ms();
+        let mut next_id = self.last_id.max(now_ms << ID_SHIFT);
+        let mut new_id = move || {
+            next_id += 1;
+            next_id
+        };
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut spans = Vec::new();
+        let mut logs = Vec::new();
+        let mut samples = Vec::new();
+        let mut exemplars = Vec::new();
+        for batch in batches {
+            if let Some(digest) = batch.digest
+                && !is_new(&mut transaction, digest, now_ms).await?
+            {
+                continue;
+            }
+            for span in batch.spans {
+                let resource_id = resource_id(
+                    &mut transaction,
+                    &mut self.resources,
+                    &span.resource,
+                    now_ms,
+                )
+                .await?;
+                spans.push(SpanRow {
+                    id: new_id(),
+                    resource_id,
+                    span,
+                });
+            }
+            for log in batch.logs {
+                let resource_id =
+                    resource_id(&mut transaction, &mut self.resources, &log.resource, now_ms)
+                        .await?;
+                logs.push(LogRow {
+                    id: new_id(),
+                    resource_id,
+                    log,
+                });
+            }
+            for rows in batch.series {
+                let series_id = series_id(&mut transaction, &mut self.series, &rows.series).await?;
+                samples.extend(rows.samples.into_iter().map(|sample| (series_id, sample)));
+                exemplars.extend(
+                    rows.exemplars
+                        .into_iter()
+                        .map(|exemplar| (series_id, exemplar)),
+                );
+            }
+        }
+        rows::insert_spans(&mut transaction, spans.into_iter()).await?;
+        rows::insert_logs(&mut transaction, logs.into_iter()).await?;
+        rows::insert_samples(&mut transaction, samples.into_iter()).await?;
+        rows::insert_exemplars(&mut transaction, exemplars.into_iter()).await?;
+        transaction.commit().await?;
+        self.last_id = new_id();
+        Ok(())
+    }
+}
+
+async fn is_new(
+    connection: &mut SqliteConnection,
+    digest: [u8; 32],
+    now_ms: i64,
+) -> sqlx::Result<bool> {
+    sqlx::query("DELETE FROM received WHERE time_ms < ?")
+        .bind(now_ms - DIGEST_KEPT_MS)
+        .execute(&mut *connection)
+        .await?;
+    let inserted = sqlx::query("INSERT OR IGNORE INTO received (digest, time_ms) VALUES (?, ?)")
+        .bind(digest.to_vec())
+        .bind(now_ms)
+        .execute(connection)
+        .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+async fn resource_id(
+    connection: &mut SqliteConnection,
+    known: &mut IdCache<SeenResource>,
+    resource: &Resource,
+    now_ms: i64,
+) -> sqlx::Result<i64> {
+    if let Some(seen) = known.get(&resource.attributes)
+        && now_ms - seen.seen_ms < SEEN_STEP_MS
+    {
+        return Ok(seen.id);
+    }
+    let id = sqlx::query_scalar(
+        "INSERT INTO resources (service_name, service_namespace, service_instance_id, attributes, seen_ms)
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT (attributes) DO UPDATE SET seen_ms = excluded.seen_ms RETURNING id",
+    )
+    .bind(resource.service_name.clone())
+    .bind(resource.service_namespace.clone())
+    .bind(resource.service_instance_id.clone())
+    .bind(resource.attributes.clone())
+    .bind(now_ms)
+    .fetch_one(connection)
+    .await?;
+    known.insert(
+        resource.attributes.clone(),
+        SeenResource {
+            id,
+            seen_ms: now_ms,
+        },
+    );
+    Ok(id)
+}
+
+async fn series_id(
+    connection: &mut SqliteConnection,
+    known: &mut IdCache<i64>,
+    series: &Series,
+) -> sqlx::Result<i64> {
+    if let Some(id) = known.get(&series.labels) {
+        return Ok(id);
+    }
+    // An update that changes nothing, because DO NOTHING returns no row.
+    let id = sqlx::query_scalar(
+        "INSERT INTO series (metric, labels) VALUES (?, ?)
+         ON CONFLICT (labels) DO UPDATE SET metric = excluded.metric RETURNING id",
+    )
+    .bind(series.metric.clone())
+    .bind(series.labels.clone())
+    .fetch_one(connection)
+    .await?;
+    known.insert(series.labels.clone(), id);
+    Ok(id)
+}
+
+/// This machine's clock, in milliseconds since the Unix epoch.
+pub(super) fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
