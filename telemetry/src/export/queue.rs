@@ -1,0 +1,248 @@
+//! A bounded queue of spans or log records, and the task that empties it in batches.
+//!
+//! Offering never waits: a full queue drops the newcomer and counts it. The task sends one batch at a time; a batch that
+//! fails for a passing reason is sent again, with growing pauses, for as long as the process lives, while the queue holds
+//! what comes after it. So memory is bounded by the queue's size and one batch.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{SyncSender, sync_channel},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::sleep,
+};
+
+use super::transport::{Signal, Transport};
+use crate::{diagnostics::Outage, settings::Batching};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Turns a batch into the bytes of one request.
+pub(crate) trait Encode: Send + Sync + 'static {
+    type Item: Send + 'static;
+    const SIGNAL: Signal;
+    fn encode(&self, batch: Vec<Self::Item>) -> Bytes;
+}
+
+/// The end of the queue that the SDK's processors hold.
+#[derive(Debug)]
+pub(crate) struct BatchQueue<T> {
+    shared: Arc<Shared<T>>,
+    flushes: mpsc::UnboundedSender<Flush>,
+}
+
+/// Asks the task to send all that waits now, and to answer when it has.
+type Flush = SyncSender<()>;
+
+#[derive(Debug)]
+struct Shared<T> {
+    waiting: Mutex<VecDeque<T>>,
+    batching: Batching,
+    is_closed: AtomicBool,
+    /// Told when a full batch waits, so that the task need not wake for each item.
+    filled: Notify,
+    counts: Arc<Counts>,
+}
+
+/// What became of the items so far; read by the self metrics.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    pub(crate) capacity: usize,
+    pub(crate) waiting: AtomicU64,
+    /// Dropped because the queue was full, or closed.
+    pub(crate) dropped: AtomicU64,
+    pub(crate) exported: AtomicU64,
+    /// Given up, by `error.type`.
+    failed: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Counts {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            waiting: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            exported: AtomicU64::new(0),
+            failed: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn failed(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn count_failed(&self, error_type: &'static str, items: u64) {
+        *self.failed().entry(error_type).or_default() += items;
+    }
+}
+
+impl<T: Send + 'static> BatchQueue<T> {
+    /// Makes the queue and spawns its task; to be called inside the runtime that shall run it.
+    pub(crate) fn spawn<E: Encode<Item = T>>(
+        batching: Batching,
+        encoder: E,
+        transport: Transport,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            batching,
+            is_closed: AtomicBool::new(false),
+            filled: Notify::new(),
+            counts: Arc::new(Counts::new(batching.queue_size)),
+        });
+        let (flushes, requests) = mpsc::unbounded_channel();
+        let sender = Sender {
+            shared: Arc::clone(&shared),
+            encoder,
+            transport,
+        };
+        tokio::spawn(sender.run(requests));
+        Self { shared, flushes }
+    }
+
+    pub(crate) fn counts(&self) -> Arc<Counts> {
+        Arc::clone(&self.shared.counts)
+    }
+
+    /// Never waits for the network. Dropped and counted when the queue is full or closed.
+    pub(crate) fn offer(&self, item: T) {
+        let shared = &*self.shared;
+        let mut waiting = shared.waiting();
+        if waiting.len() >= shared.batching.queue_size || shared.is_closed.load(Ordering::Relaxed) {
+            shared.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        waiting.push_back(item);
+        let length = waiting.len();
+        drop(waiting);
+        shared
+            .counts
+            .waiting
+            .store(length as u64, Ordering::Relaxed);
+        if length == shared.batching.batch_size {
+            shared.filled.notify_one();
+        }
+    }
+
+    /// Blocks until all that waits now was sent, at most `timeout`.
+    pub(crate) fn flush(&self, timeout: Duration) -> OTelSdkResult {
+        let (done, is_done) = sync_channel(1);
+        self.flushes
+            .send(done)
+            .map_err(|_| OTelSdkError::AlreadyShutdown)?;
+        is_done
+            .recv_timeout(timeout)
+            .map_err(|_| OTelSdkError::Timeout(timeout))
+    }
+
+    /// Takes nothing more, sends what waits, and counts as failed what could not be sent within `timeout`.
+    pub(crate) fn close(&self, timeout: Duration) -> OTelSdkResult {
+        self.shared.is_closed.store(true, Ordering::Relaxed);
+        let result = self.flush(timeout);
+        if result.is_err() {
+            let left = std::mem::take(&mut *self.shared.waiting());
+            self.shared
+                .counts
+                .count_failed("shutdown", left.len() as u64);
+        }
+        result
+    }
+}
+
+impl<T> Shared<T> {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<T>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The oldest items, at most a batch of them; `None` when fewer than `at_least` wait.
+    fn take(&self, at_least: usize) -> Option<Vec<T>> {
+        let mut waiting = self.waiting();
+        if waiting.len() < at_least.max(1) {
+            return None;
+        }
+        let size = waiting.len().min(self.batching.batch_size);
+        let batch = waiting.drain(..size).collect();
+        self.counts
+            .waiting
+            .store(waiting.len() as u64, Ordering::Relaxed);
+        Some(batch)
+    }
+}
+
+/// The task's side.
+struct Sender<E: Encode> {
+    shared: Arc<Shared<E::Item>>,
+    encoder: E,
+    transport: Transport,
+}
+
+impl<E: Encode> Sender<E> {
+    async fn run(self, mut flushes: mpsc::UnboundedReceiver<Flush>) {
+        let batching = self.shared.batching;
+        let mut outage = Outage::new(E::SIGNAL);
+        loop {
+            let mut flush = None;
+            let at_least = tokio::select! {
+                () = self.shared.filled.notified() => batching.batch_size,
+                () = sleep(batching.delay) => 1,
+                request = flushes.recv() => match request {
+                    Some(request) => { flush = Some(request); 1 }
+                    None => return,
+                },
+            };
+            // What arrives meanwhile belongs to the next round, so that a flush under load comes to an end.
+            let rounds = self.shared.waiting().len().div_ceil(batching.batch_size);
+            for _ in 0..rounds {
+                let Some(batch) = self.shared.take(at_least) else {
+                    break;
+                };
+                self.deliver(batch, &mut outage).await;
+            }
+            if let Some(done) = flush {
+                // The one who asked may have stopped waiting.
+                let _ = done.send(());
+            }
+        }
+    }
+
+    async fn deliver(&self, batch: Vec<E::Item>, outage: &mut Outage) {
+        let items = batch.len() as u64;
+        let body = self.encoder.encode(batch);
+        let counts = &self.shared.counts;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.transport.send(E::SIGNAL, body.clone()).await {
+                Ok(partial_success) => {
+                    let rejected = outage.partial(partial_success).min(items);
+                    if rejected > 0 {
+                        counts.count_failed("rejected", rejected);
+                    }
+                    counts
+                        .exported
+                        .fetch_add(items - rejected, Ordering::Relaxed);
+                    outage.ended(counts.dropped.load(Ordering::Relaxed));
+                    return;
+                }
+                Err(error) => error,
+            };
+            outage.failed(&error, counts.dropped.load(Ordering::Relaxed));
+            if !error.is_retryable {
+                counts.count_failed(error.error_type, items);
+                return;
+            }
+            let jitter = 0.8 + 0.4 * fastrand::f64();
+            sleep(error.retry_after.unwrap_or(pause).mul_f64(jitter)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}

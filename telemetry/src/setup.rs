@@ -1,0 +1,304 @@
+//! One call that sets everything up, one guard that shuts it down.
+
+use std::{thread, time::Instant};
+
+use opentelemetry::{global, propagation::TextMapCompositePropagator, trace::TracerProvider as _};
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::{
+    Resource,
+    error::OTelSdkResult,
+    logs::SdkLoggerProvider,
+    metrics::{PeriodicReader, SdkMeterProvider},
+    propagation::{BaggagePropagator, TraceContextPropagator},
+    trace::SdkTracerProvider,
+};
+use tokio::sync::oneshot;
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{FilterExt as _, filter_fn},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
+
+use crate::{
+    SHUTDOWN_LIMIT,
+    diagnostics::{StderrFilter, is_own, is_transport},
+    export::{
+        logs::{LogEncoder, QueuedLogs, ScopedRecord},
+        metrics::MetricExporter,
+        queue::BatchQueue,
+        self_metrics::{self, ExportCounts},
+        spans::{QueuedSpans, SpanEncoder},
+        transport::Transport,
+    },
+    process,
+    resource::{Identity, resource},
+    settings::{InvalidSetting, Settings},
+};
+
+/// Why telemetry could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// A variable holds a value that cannot be used; the message names it and what to write instead.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// `RUST_LOG` cannot be read.
+    #[error("RUST_LOG=`{value}` cannot be used: {source}; write it like `info,my_crate=debug`")]
+    LogFilter {
+        /// The value of the variable.
+        value: String,
+        /// What is wrong with it.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// The thread that exports could not be started.
+    #[error("cannot start the thread `otlp-export`: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The program installed a `tracing` subscriber before.
+    #[error("a tracing subscriber is installed already; call `init` once, before any other: {0}")]
+    Subscriber(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// What could not be flushed in time.
+#[derive(Debug, thiserror::Error)]
+#[error("telemetry was lost at shutdown: {}", .0.join("; "))]
+pub struct ShutdownError(Vec<String>);
+
+/// Describes the program before telemetry is set up. See [`Telemetry::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing is set up until `init` is called"]
+pub struct Builder(Identity);
+
+impl Builder {
+    /// `service.version`.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.0.service_version = Some(version.into());
+        self
+    }
+
+    /// `service.namespace`: the system that the service is a part of.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.0.service_namespace = Some(namespace.into());
+        self
+    }
+
+    /// Installs the global meter, logger and tracer providers, the propagators and the `tracing` subscriber. Call it
+    /// once, first thing in `main`.
+    ///
+    /// # Errors
+    /// [`InitError`], when a variable cannot be used or a subscriber is installed already. A Collector that is away is
+    /// no error.
+    pub fn init(self) -> Result<Telemetry, InitError> {
+        let settings = Settings::from_lookup(|variable| std::env::var(variable).ok())?;
+        if settings.is_disabled {
+            let stderr = stderr_layer();
+            tracing_subscriber::registry().with(stderr).try_init()?;
+            return Ok(Telemetry { pipeline: None });
+        }
+        let resource = resource(self.0, &settings);
+        let pipeline = Pipeline::start(&settings, &resource)?;
+        pipeline.install(&settings)?;
+        process::observe();
+        Ok(Telemetry {
+            pipeline: Some(pipeline),
+        })
+    }
+}
+
+/// Holds telemetry up; shuts it down when told to, or when dropped.
+#[derive(Debug)]
+#[must_use = "telemetry ends when this is dropped"]
+pub struct Telemetry {
+    /// `None` when `OTEL_SDK_DISABLED=true`.
+    pipeline: Option<Pipeline>,
+}
+
+impl Telemetry {
+    /// Starts to describe the program by its `service.name`, which `OTEL_SERVICE_NAME` overrides.
+    pub fn builder(service_name: impl Into<String>) -> Builder {
+        Builder(Identity {
+            service_name: service_name.into(),
+            service_namespace: None,
+            service_version: None,
+        })
+    }
+
+    /// Sends what waits: traces, then logs, then metrics, so that the last metrics tell what became of the others. Takes
+    /// at most ten seconds, five of them for traces and logs.
+    ///
+    /// # Errors
+    /// [`ShutdownError`] when not all could be sent in that time.
+    pub async fn shutdown(mut self) -> Result<(), ShutdownError> {
+        let Some(pipeline) = self.pipeline.take() else {
+            return Ok(());
+        };
+        let (done, is_done) = oneshot::channel();
+        // A plain thread: the caller's runtime may be of one thread, and may be about to end.
+        thread::spawn(move || done.send(pipeline.shutdown()));
+        is_done
+            .await
+            .unwrap_or_else(|_| Err(ShutdownError(vec!["the shutdown panicked".to_owned()])))
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(pipeline) = self.pipeline.take()
+            && let Err(error) = pipeline.shutdown()
+        {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+/// The three providers and the thread behind them.
+#[derive(Debug)]
+struct Pipeline {
+    tracer: SdkTracerProvider,
+    logger: SdkLoggerProvider,
+    meter: SdkMeterProvider,
+    counts: ExportCounts,
+    /// Dropping it ends the export thread.
+    _export_thread: oneshot::Sender<()>,
+}
+
+impl Pipeline {
+    fn start(settings: &Settings, resource: &Resource) -> Result<Self, InitError> {
+        let exports = Exports::start(settings, resource)?;
+        let counts = ExportCounts {
+            spans: exports.spans.counts(),
+            logs: exports.logs.counts(),
+            metric_points: exports.metrics.counts(),
+        };
+        let reader = PeriodicReader::builder(exports.metrics)
+            .with_interval(settings.metric_interval)
+            .build();
+        Ok(Self {
+            tracer: SdkTracerProvider::builder()
+                .with_resource(resource.clone())
+                .with_span_processor(QueuedSpans(exports.spans))
+                .build(),
+            logger: SdkLoggerProvider::builder()
+                .with_resource(resource.clone())
+                .with_log_processor(QueuedLogs(exports.logs))
+                .build(),
+            meter: SdkMeterProvider::builder()
+                .with_resource(resource.clone())
+                .with_reader(reader)
+                .build(),
+            counts,
+            _export_thread: exports.thread,
+        })
+    }
+
+    fn install(&self, settings: &Settings) -> Result<(), InitError> {
+        let wanted =
+            EnvFilter::try_new(&settings.log_filter).map_err(|source| InitError::LogFilter {
+                value: settings.log_filter.clone(),
+                source,
+            })?;
+        let logs = OpenTelemetryTracingBridge::new(&self.logger)
+            .with_filter(filter_fn(|metadata| !is_own(metadata)).and(wanted));
+        // Events are logs; on spans they would be stored twice.
+        let spans = tracing_opentelemetry::layer()
+            .with_tracer(self.tracer.tracer("tracing"))
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            .with_filter(filter_fn(|metadata| {
+                metadata.is_span() && !is_transport(metadata)
+            }));
+        tracing_subscriber::registry()
+            .with(spans)
+            .with(logs)
+            .with(stderr_layer())
+            .try_init()?;
+
+        global::set_meter_provider(self.meter.clone());
+        global::set_tracer_provider(self.tracer.clone());
+        global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
+            Box::new(TraceContextPropagator::new()),
+            Box::new(BaggagePropagator::new()),
+        ]));
+        self_metrics::observe(&self.counts);
+        Ok(())
+    }
+
+    fn shutdown(self) -> Result<(), ShutdownError> {
+        let deadline = Instant::now() + SHUTDOWN_LIMIT;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let mut lost = Vec::new();
+        let mut note = |signal: &str, result: OTelSdkResult| {
+            if let Err(error) = result {
+                lost.push(format!("{signal}: {error}"));
+            }
+        };
+        note("traces", self.tracer.shutdown_with_timeout(left()));
+        note("logs", self.logger.shutdown_with_timeout(left()));
+        note("metrics", self.meter.shutdown_with_timeout(SHUTDOWN_LIMIT));
+        if lost.is_empty() {
+            Ok(())
+        } else {
+            Err(ShutdownError(lost))
+        }
+    }
+}
+
+fn stderr_layer<S>() -> impl tracing_subscriber::Layer<S>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_filter(StderrFilter::default())
+}
+
+/// What runs on the thread `otlp-export`.
+struct Exports {
+    spans: BatchQueue<opentelemetry_sdk::trace::SpanData>,
+    logs: BatchQueue<ScopedRecord>,
+    metrics: MetricExporter,
+    thread: oneshot::Sender<()>,
+}
+
+impl Exports {
+    fn start(settings: &Settings, resource: &Resource) -> Result<Self, InitError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(InitError::Thread)?;
+        let handle = runtime.handle().clone();
+        let transport = {
+            let _inside = runtime.enter();
+            Transport::new(settings)?
+        };
+        let (thread, until_dropped) = oneshot::channel::<()>();
+        let exports = {
+            let _inside = runtime.enter();
+            Self {
+                spans: BatchQueue::spawn(
+                    settings.spans,
+                    SpanEncoder::new(resource),
+                    transport.clone(),
+                ),
+                logs: BatchQueue::spawn(
+                    settings.logs,
+                    LogEncoder::new(resource),
+                    transport.clone(),
+                ),
+                metrics: MetricExporter::new(transport, handle),
+                thread,
+            }
+        };
+        thread::Builder::new()
+            .name("otlp-export".to_owned())
+            .spawn(move || {
+                // Ends with an error when the sender is dropped, which is the sign to end.
+                let _ = runtime.block_on(until_dropped);
+            })
+            .map_err(InitError::Thread)?;
+        Ok(exports)
+    }
+}
