@@ -1,0 +1,62 @@
+//! The last lines of a log file, indented, to be shown under an error.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+/// How many lines an error shows.
+const LINES: usize = 20;
+/// Enough for twenty long lines; the rest of a large log isn't read.
+const BYTES: u64 = 32 * 1024;
+
+/// The last twenty lines of the file at `path`, each indented by four spaces; says so when there are none.
+pub(crate) fn last_lines(path: &Path) -> String {
+    let text = match last_bytes(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => return format!("    ({} cannot be read: {error})", path.display()),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.is_empty() {
+        return "    (it wrote nothing)".to_owned();
+    }
+    let shown = &lines[lines.len().saturating_sub(LINES)..];
+    shown
+        .iter()
+        .map(|line| format!("    {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn last_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(BYTES)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_twenty_lines_are_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("part.log");
+        let text: String = (1..=5000).map(|n| format!("line number {n}\n")).collect();
+        std::fs::write(&log, text).unwrap();
+        let lines = last_lines(&log);
+        assert_eq!(lines.lines().count(), 20);
+        assert_eq!(lines.lines().next(), Some("    line number 4981"));
+        assert_eq!(lines.lines().last(), Some("    line number 5000"));
+    }
+
+    #[test]
+    fn an_empty_log_is_said_to_be_empty() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        assert_eq!(last_lines(log.path()), "    (it wrote nothing)");
+    }
+}

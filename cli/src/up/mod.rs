@@ -1,0 +1,134 @@
+//! `trivium up`: find or build the programs → claim the ports → start the parts in order → wait until each is ready →
+//! watch them → stop them in reverse order.
+//!
+//! Promises: whatever ends it (Ctrl-C, a crash, an error in the middle of the start), no part is left running, and each
+//! got the chance to flush. Nothing is restarted: a crash ends the stack and is shown. Only `kill -9` of this process
+//! leaves the parts behind; the next start then names them as holders of its ports.
+
+mod backends;
+mod group;
+mod holder;
+mod listen;
+mod parts;
+mod programs;
+mod state;
+mod welcome;
+
+use std::{convert::Infallible, future::pending, io, path::PathBuf, time::Instant};
+
+use clap::Args;
+
+use crate::{
+    journey::{self, traffic},
+    otelcol::{self, OtelcolError},
+    root::{self, RootError},
+    signals::{SignalError, StopSignals},
+};
+use backends::{BackendError, Backends};
+use group::{Group, PartError};
+use listen::{Listen, ListenError};
+use parts::Stack;
+use programs::{ProgramError, Programs};
+use state::{StateDir, StateError};
+
+/// `trivium up`
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Where the telemetry goes: names of files in otelcol/backends; several are all written to
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',', default_value = "lens")]
+    backends: Vec<String>,
+    #[command(flatten)]
+    collector: otelcol::Choice,
+    /// Root of the clone, when run from outside of it
+    #[arg(long, value_name = "DIR", env = "TRIVIUM_ROOT")]
+    root: Option<PathBuf>,
+    /// Folder of data and logs, one per running stack [default: ~/.local/state/trivium]
+    #[arg(long, value_name = "DIR", env = "TRIVIUM_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+    /// Send the app some traffic, about seven requests per second, so that there is something to see
+    #[arg(long)]
+    traffic: bool,
+    #[command(flatten)]
+    listen: Listen,
+}
+
+/// Why the stack did not start, or did not stay up.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) enum UpError {
+    Signal(#[from] SignalError),
+    State(#[from] StateError),
+    Root(#[from] RootError),
+    Backend(#[from] BackendError),
+    Listen(#[from] ListenError),
+    Program(#[from] ProgramError),
+    Otelcol(#[from] OtelcolError),
+    Part(#[from] PartError),
+    #[error("cannot make an HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+    #[error("cannot print the addresses: {0}")]
+    Print(#[from] io::Error),
+}
+
+/// Runs the stack until a stop signal, which is a success, or until something fails.
+pub(crate) async fn run(options: Options) -> Result<(), UpError> {
+    let mut signals = StopSignals::listen()?;
+    let state = StateDir::open(options.state_dir.clone())?;
+    let mut group = Group::new(&state)?;
+    let outcome = tokio::select! {
+        outcome = serve(options, &state, &mut group) => outcome.map(|never| match never {}),
+        () = signals.next() => Ok(()),
+    };
+    if let Err(error) = &outcome {
+        eprintln!("✗ {error}");
+    }
+    group.stop(&mut signals).await;
+    state.forget_parts()?;
+    outcome
+}
+
+async fn serve(
+    options: Options,
+    state: &StateDir,
+    group: &mut Group,
+) -> Result<Infallible, UpError> {
+    let started = Instant::now();
+    let root = root::find(options.root.as_deref())?;
+    let backends = Backends::choose(&root, &options.backends)?;
+    let listen = options.listen.claim(backends.include_lens())?;
+    let programs = Programs::find_or_build(&root, &backends, state).await?;
+    let collector = otelcol::locate(&options.collector, &root).await?;
+
+    let stack = Stack {
+        root: &root,
+        backends: &backends,
+        listen: &listen,
+        programs: &programs,
+        collector: &collector,
+        data: state.data(),
+    };
+    for part in stack.parts() {
+        group.start(part).await?;
+        state.remember(&backends, group)?;
+    }
+    welcome::write(
+        &mut io::stdout(),
+        &listen,
+        backends.include_lens(),
+        &state.logs(),
+        started.elapsed(),
+    )?;
+
+    let client = journey::Client::new(listen::url(listen.app))?;
+    let traffic = async {
+        if options.traffic {
+            traffic::run(client).await
+        } else {
+            pending().await
+        }
+    };
+    tokio::select! {
+        crash = group.first_exit() => Err(crash.into()),
+        never = traffic => match never {},
+    }
+}

@@ -1,0 +1,43 @@
+//! What `trivium up` prints on stdout once all is ready: where to look, and a first request to try.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+    time::Duration,
+};
+
+use super::listen::{Listen, url};
+
+/// `with_lens` says whether there is a page on this machine.
+pub(super) fn write(
+    out: &mut impl Write,
+    listen: &Listen,
+    with_lens: bool,
+    logs: &Path,
+    took: Duration,
+) -> io::Result<()> {
+    let app = url(listen.app);
+    writeln!(
+        out,
+        "\nTrivium is up after {:.1} s. Ctrl-C stops it.\n",
+        took.as_secs_f64()
+    )?;
+    if with_lens {
+        let page = url(listen.lens);
+        writeln!(out, "  page   {page}")?;
+        writeln!(out, "  API    {page}api/services")?;
+    }
+    writeln!(out, "  app    {app}")?;
+    writeln!(
+        out,
+        "  OTLP   {} (gRPC)  {} (HTTP)",
+        url(listen.otlp_grpc),
+        url(listen.otlp_http)
+    )?;
+    writeln!(out, "  logs   {}", logs.display())?;
+    writeln!(out, "\nTry a first request:\n")?;
+    writeln!(
+        out,
+        "  curl {app}signup/ --json '{{\"email\": \"me@example.com\", \"password\": \"correct horse\"}}'\n"
+    )
+}
