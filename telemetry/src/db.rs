@@ -36,7 +36,6 @@ impl Client {
     }
 
     /// Describes one call. `name`: `db.operation.name`, such as `SELECT`; `collection`: `db.collection.name`, the table.
-    #[must_use]
     pub fn operation(&self, name: &'static str, collection: &'static str) -> Operation<'_> {
         Operation {
             client: self,

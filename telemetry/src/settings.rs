@@ -55,7 +55,7 @@ pub struct InvalidSetting {
 }
 
 impl InvalidSetting {
-    pub(crate) fn new(variable: &str, value: &str, problem: impl ToString) -> Self {
+    pub(crate) fn new(variable: &str, value: &str, problem: &dyn std::fmt::Display) -> Self {
         Self {
             variable: variable.to_owned(),
             value: value.to_owned(),
@@ -91,13 +91,13 @@ fn endpoint(get: &impl Fn(&str) -> Option<String>) -> Result<Uri, InvalidSetting
     let value = get(variable).unwrap_or_else(|| "http://localhost:4317".to_owned());
     let uri: Uri = value
         .parse()
-        .map_err(|error| InvalidSetting::new(variable, &value, error))?;
+        .map_err(|error| InvalidSetting::new(variable, &value, &error))?;
     match uri.scheme_str() {
         Some("http" | "https") => Ok(uri),
         _ => Err(InvalidSetting::new(
             variable,
             &value,
-            "give a scheme, host and port, such as http://localhost:4317",
+            &"give a scheme, host and port, such as http://localhost:4317",
         )),
     }
 }
@@ -110,7 +110,7 @@ fn headers(
         .into_iter()
         .map(|(key, value)| {
             // The value may be a secret: only the key is shown.
-            let invalid = |problem: &str| InvalidSetting::new(variable, &key, problem);
+            let invalid = |problem: &str| InvalidSetting::new(variable, &key, &problem);
             let name = HeaderName::try_from(key.to_ascii_lowercase())
                 .map_err(|_| invalid("this is no header name"))?;
             let mut value = HeaderValue::try_from(value)
@@ -126,7 +126,11 @@ fn is_compressed(get: &impl Fn(&str) -> Option<String>) -> Result<bool, InvalidS
     match get(variable).as_deref() {
         None | Some("gzip") => Ok(true),
         Some("none") => Ok(false),
-        Some(value) => Err(InvalidSetting::new(variable, value, "use `gzip` or `none`")),
+        Some(value) => Err(InvalidSetting::new(
+            variable,
+            value,
+            &"use `gzip` or `none`",
+        )),
     }
 }
 
@@ -155,7 +159,7 @@ fn number(
         Ok(0) | Err(_) => Err(InvalidSetting::new(
             variable,
             &value,
-            "give a whole number above 0",
+            &"give a whole number above 0",
         )),
         Ok(number) => Ok(number),
     }
@@ -179,10 +183,10 @@ fn pairs(
         .filter(|pair| !pair.trim().is_empty())
         .map(|pair| {
             // The pair may hold a secret: the message names only the variable.
-            let invalid = || InvalidSetting::new(variable, "…", "write key=value,key=value");
+            let invalid = || InvalidSetting::new(variable, "…", &"write key=value,key=value");
             let (key, value) = pair.split_once('=').ok_or_else(invalid)?;
             let value = percent_decode(value.trim()).ok_or_else(|| {
-                InvalidSetting::new(variable, key, "its value is not valid percent-encoding")
+                InvalidSetting::new(variable, key, &"its value is not valid percent-encoding")
             })?;
             match key.trim() {
                 "" => Err(invalid()),

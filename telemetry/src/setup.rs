@@ -89,7 +89,19 @@ impl Builder {
     /// [`InitError`], when a variable cannot be used or a subscriber is installed already. A Collector that is away is
     /// no error.
     pub fn init(self) -> Result<Telemetry, InitError> {
-        let settings = Settings::from_lookup(|variable| std::env::var(variable).ok())?;
+        self.init_from(|variable| std::env::var(variable).ok())
+    }
+
+    /// As [`init`](Self::init), for a program (or a test) that keeps the variables elsewhere than in the environment.
+    /// Only samplers and span limits, which the SDK reads, still come from there.
+    ///
+    /// # Errors
+    /// As [`init`](Self::init).
+    pub fn init_from(
+        self,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Telemetry, InitError> {
+        let settings = Settings::from_lookup(lookup)?;
         if settings.is_disabled {
             let stderr = stderr_layer();
             tracing_subscriber::registry().with(stderr).try_init()?;

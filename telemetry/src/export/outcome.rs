@@ -43,9 +43,24 @@ impl From<Status> for ExportError {
             error_type: error_type(status.code()),
             is_retryable: is_retryable(status.code(), retry_after.is_some()),
             retry_after,
-            reason: format!("{}: {}", error_type(status.code()), status.message()),
+            reason: reason(&status),
         }
     }
+}
+
+/// The code, the receiver's message, and the causes behind it: tonic says only "tcp connect error", the refused
+/// connection that a reader needs to know of is among the causes.
+fn reason(status: &Status) -> String {
+    let mut text = format!("{}: {}", error_type(status.code()), status.message());
+    let first = std::error::Error::source(status);
+    for cause in std::iter::successors(first, |cause| cause.source()) {
+        let cause = cause.to_string();
+        if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 /// <https://opentelemetry.io/docs/specs/otlp/#failures>

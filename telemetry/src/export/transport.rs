@@ -55,7 +55,7 @@ impl Transport {
             InvalidSetting::new(
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
                 &settings.endpoint.to_string(),
-                error,
+                &error,
             )
         };
         let mut endpoint = Endpoint::from(settings.endpoint.clone())
@@ -92,18 +92,12 @@ impl Transport {
         let mut grpc = self.grpc.clone();
         grpc.ready()
             .await
-            .map_err(|error| Status::unavailable(with_causes(&error)))?;
+            .map_err(|error| Status::from_error(Box::new(error)))?;
         let headers = MetadataMap::from_headers(self.headers.clone());
         let request = Request::from_parts(headers, Extensions::default(), body);
         let response = grpc.unary(request, signal.path(), Encoded).await?;
         Ok(response.into_inner().partial_success)
     }
-}
-
-/// tonic says only "transport error"; the cause, such as a refused connection, is what a reader needs.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// The codec of requests that are already encoded.

@@ -1,0 +1,76 @@
+//! What an exemplar costs at the call site: the SDK's own `record` beside ours, with the five attributes of an HTTP
+//! request. `cargo bench -p trivium-telemetry --bench record`
+
+use std::{hint::black_box, time::Duration};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use opentelemetry::{
+    Context, KeyValue, global,
+    trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState},
+};
+use trivium_telemetry::{
+    Telemetry,
+    metrics::{DURATION_BOUNDARIES, meter},
+};
+
+fn attributes() -> [KeyValue; 5] {
+    [
+        KeyValue::new("http.request.method", "GET"),
+        KeyValue::new("url.scheme", "http"),
+        KeyValue::new("network.protocol.version", "1.1"),
+        KeyValue::new("http.route", "/users/me/"),
+        KeyValue::new("http.response.status_code", 200),
+    ]
+}
+
+fn context(flags: TraceFlags) -> Context {
+    Context::new().with_remote_span_context(SpanContext::new(
+        TraceId::from(1),
+        SpanId::from(1),
+        flags,
+        false,
+        TraceState::NONE,
+    ))
+}
+
+fn record(criterion: &mut Criterion) {
+    // The whole pipeline runs, collecting (and so emptying the reservoirs) ten times a second; the Collector is away.
+    let _telemetry = Telemetry::builder("bench")
+        .init_from(|variable| match variable {
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("http://127.0.0.1:1".to_owned()),
+            "OTEL_METRIC_EXPORT_INTERVAL" => Some("100".to_owned()),
+            _ => None,
+        })
+        .expect("nothing else sets up telemetry here");
+    let plain = global::meter("bench")
+        .f64_histogram("plain")
+        .with_boundaries(DURATION_BOUNDARIES.to_vec())
+        .build();
+    let ours = meter("bench")
+        .f64_histogram("with_exemplars")
+        .with_boundaries(DURATION_BOUNDARIES.to_vec())
+        .build();
+    let attributes = attributes();
+
+    let mut group = criterion.benchmark_group("record");
+    group.measurement_time(Duration::from_secs(3));
+    let mut value = (0..1000).map(|index| f64::from(index) / 100.0).cycle();
+    let mut next = move || value.next().unwrap_or_default();
+
+    let sampled = context(TraceFlags::SAMPLED).attach();
+    group.bench_function("sdk, in a sampled span", |bencher| {
+        bencher.iter(|| plain.record(black_box(next()), black_box(&attributes)));
+    });
+    group.bench_function("with exemplars, in a sampled span", |bencher| {
+        bencher.iter(|| ours.record(black_box(next()), black_box(&attributes)));
+    });
+    drop(sampled);
+    let _unsampled = context(TraceFlags::default()).attach();
+    group.bench_function("with exemplars, in an unsampled span", |bencher| {
+        bencher.iter(|| ours.record(black_box(next()), black_box(&attributes)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, record);
+criterion_main!(benches);
