@@ -1,0 +1,93 @@
+//! The service without its network: settings, store, hasher, keys and counters, shared by all requests.
+
+use std::{
+    num::NonZero,
+    sync::atomic::{AtomicBool, Ordering},
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use crate::{
+    metrics::Metrics,
+    password::{HashError, Hasher},
+    settings::Settings,
+    store::{Store, StoreError},
+    token::{KeyError, Tokens},
+};
+
+/// What the handlers work with.
+pub struct App {
+    pub(crate) settings: Settings,
+    pub(crate) store: Store,
+    pub(crate) passwords: Hasher,
+    pub(crate) tokens: Tokens,
+    pub(crate) metrics: Metrics,
+    is_stopping: AtomicBool,
+}
+
+/// Why the service can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The key of the tokens.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The hasher.
+    #[error("can't prepare the hashing of passwords")]
+    Hasher(#[from] HashError),
+}
+
+impl App {
+    /// Opens the database and prepares keys and hasher. Needs telemetry to be set up, or its metrics record nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`] says which part is not usable, and what to do.
+    pub async fn open(settings: Settings) -> Result<Self, OpenError> {
+        let tokens = match &settings.jwt_secret {
+            Some(secret) => Tokens::with_secret(secret, settings.token_ttl)?,
+            None => {
+                tracing::warn!(
+                    name: "auth.key.generated",
+                    "APP_JWT_SECRET is not set: tokens are signed with a key of this run and end with it"
+                );
+                Tokens::with_random_key(settings.token_ttl)?
+            }
+        };
+        let cores = available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        Ok(Self {
+            passwords: Hasher::new(settings.bcrypt_cost, cores, stage_limit(&settings))?,
+            store: Store::open(&settings.database).await?,
+            tokens,
+            metrics: Metrics::new(),
+            is_stopping: AtomicBool::new(false),
+            settings,
+        })
+    }
+
+    /// The longest that one stage of a request may take (receiving its body, waiting for a core), so that there is time
+    /// left for the rest and for an answer that says which stage it was.
+    pub(crate) fn stage_limit(&self) -> Duration {
+        stage_limit(&self.settings)
+    }
+
+    /// Whether the service was told to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// From now on the service is not ready.
+    pub(crate) fn set_stopping(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes the database, after the last request.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+fn stage_limit(settings: &Settings) -> Duration {
+    settings.request_timeout / 2
+}

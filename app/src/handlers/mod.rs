@@ -1,0 +1,46 @@
+//! What each route does, one file per topic. A handler returns its answer or an [`ApiError`]; ids, limits, spans and the
+//! shape of errors are the stack's.
+
+mod account;
+mod login;
+mod signup;
+mod status;
+
+use http::{Request, Response};
+use opentelemetry::{KeyValue, trace::get_active_span};
+
+use crate::{
+    app::App,
+    error::ApiError,
+    route::Route,
+    stack::{Body, RequestBody},
+};
+
+/// Finds the route and runs its handler.
+///
+/// # Errors
+/// Whatever keeps the request from a successful answer.
+pub(crate) async fn dispatch(
+    app: &App,
+    request: Request<RequestBody>,
+) -> Result<Response<Body>, ApiError> {
+    let route = Route::of(request.uri().path()).ok_or(ApiError::NotFound)?;
+    if !route.answers(request.method()) {
+        return Err(ApiError::MethodNotAllowed {
+            allow: route.allow(),
+        });
+    }
+    match route {
+        Route::Index => Ok(status::index()),
+        Route::Livez => Ok(status::livez()),
+        Route::Readyz => status::readyz(app).await,
+        Route::Signup => signup::handle(app, request).await,
+        Route::Login => login::handle(app, request).await,
+        Route::Me => account::me(app, request.headers()).await,
+    }
+}
+
+/// Puts the opaque id of the authenticated user on the request's span.
+fn identify(user_id: &str) {
+    get_active_span(|span| span.set_attribute(KeyValue::new("user.id", user_id.to_owned())));
+}

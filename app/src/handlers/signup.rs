@@ -1,0 +1,62 @@
+//! `POST /signup/` `{"email","password"}` → 201 with the account, 409 when the address has one.
+//!
+//! The password is hashed before the address is looked at, so a taken one takes the same time. A client that goes away
+//! may or may not have made its account: the insert is one statement.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::{Request, Response, StatusCode};
+use uuid::Uuid;
+
+use super::{account::Account, identify};
+use crate::{
+    app::App,
+    email::Email,
+    error::ApiError,
+    json::{self, Fields},
+    metrics::outcome,
+    password::NewPassword,
+    stack::{Body, RequestBody},
+    store::User,
+};
+
+pub(super) async fn handle(
+    app: &App,
+    request: Request<RequestBody>,
+) -> Result<Response<Body>, ApiError> {
+    let result = sign_up(app, request).await;
+    app.metrics.signups.add(1, &outcome(&result));
+    match &result {
+        Ok(user) => {
+            tracing::info!(name: "auth.signup.succeeded", { user.id = user.id }, "account made");
+        }
+        Err(error) => {
+            tracing::warn!(name: "auth.signup.failed", reason = error.reason(), "sign-up failed");
+        }
+    }
+    Ok(json::response(StatusCode::CREATED, &Account::from(result?)))
+}
+
+async fn sign_up(app: &App, request: Request<RequestBody>) -> Result<User, ApiError> {
+    let mut fields = Fields::read(request, app.settings.max_body, app.stage_limit()).await?;
+    let email = fields.take("email", |text| Email::parse(&text));
+    let password = fields.take("password", NewPassword::parse);
+    let (email, password) = fields.finish(email.zip(password))?;
+
+    let password_hash = app.passwords.hash(password).await?;
+    let user = User {
+        id: Uuid::new_v4().to_string(),
+        email: email.as_str().to_owned(),
+        created_at: unix_millis(),
+    };
+    app.store.insert(&user, &password_hash).await?;
+    identify(&user.id);
+    Ok(user)
+}
+
+fn unix_millis() -> i64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,47 @@
+//! `GET /`, `/livez`, `/readyz`: name and version for people, life and readiness for orchestrators.
+//!
+//! Liveness says only that the process answers: what a restart can't cure must not cause one. Readiness turns to 503 when
+//! the database does not answer, and from the signal to stop on.
+
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::{app::App, error::ApiError, json, stack::Body};
+
+#[derive(Serialize)]
+struct Index {
+    status: &'static str,
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Probe {
+    status: &'static str,
+}
+
+pub(super) fn index() -> Response<Body> {
+    json::response(
+        StatusCode::OK,
+        &Index {
+            status: "ok",
+            name: "auth",
+            version: env!("CARGO_PKG_VERSION"),
+        },
+    )
+}
+
+pub(super) fn livez() -> Response<Body> {
+    json::response(StatusCode::OK, &Probe { status: "ok" })
+}
+
+pub(super) async fn readyz(app: &App) -> Result<Response<Body>, ApiError> {
+    if app.is_stopping() {
+        return Err(ApiError::Stopping);
+    }
+    if let Err(error) = app.store.ping().await {
+        tracing::error!(name: "store.unreachable", error = &error as &dyn std::error::Error, "the database does not answer");
+        return Err(ApiError::DatabaseUnreachable);
+    }
+    Ok(json::response(StatusCode::OK, &Probe { status: "ready" }))
+}

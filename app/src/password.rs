@@ -1,0 +1,273 @@
+//! Passwords: which are accepted, and how they are hashed without taking the service down.
+//!
+//! A [`NewPassword`] has 8 to 71 bytes and no NUL. bcrypt reads 72 bytes with a closing NUL and repeats shorter ones, so a
+//! longer password would be cut silently, and `"a"`, `"a\0a"` would be the same.
+//!
+//! Hashing takes a core for 0.3 s at cost 12. It runs on the blocking threads, at most one per core at a time; who waits
+//! longer than the queue's limit is refused. The spans `password.hash` and `password.verify` last from the request to the
+//! result and carry `auth.password.queue_wait` (seconds until a core was free). The metric `auth.password.operations`
+//! counts what is in each `state`: `waiting` or `running`.
+//!
+//! A login with an unknown address verifies against a decoy, so it takes the time of a wrong password. An operation whose
+//! request went away finishes in vain; it holds its core until then, so the bound is kept.
+
+use std::{num::NonZero, sync::Arc, time::Duration};
+
+use bcrypt::BcryptError;
+use opentelemetry::{KeyValue, global, metrics::UpDownCounter};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinError,
+    time::{Instant, timeout},
+};
+use tracing::{Instrument, Span, field, info_span};
+use trivium_telemetry::task;
+use uuid::Uuid;
+
+use crate::error::{ApiError, OverloadedBy};
+
+const MIN_BYTES: usize = 8;
+const MAX_BYTES: usize = 71;
+const CHEAPEST_COST: u32 = 4;
+
+/// A password that may become an account's.
+pub(crate) struct NewPassword(SecretString);
+
+/// Why a password is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PasswordError {
+    /// Its length is outside the limits.
+    #[error("must have {MIN_BYTES} to {MAX_BYTES} bytes in UTF-8")]
+    Length,
+    /// bcrypt ends at a NUL.
+    #[error("must not contain the character NUL")]
+    Nul,
+}
+
+impl NewPassword {
+    /// Checks a password as it was sent; nothing is trimmed or normalised.
+    ///
+    /// # Errors
+    /// [`PasswordError`] says what it must be.
+    pub(crate) fn parse(password: String) -> Result<Self, PasswordError> {
+        let password = SecretString::from(password);
+        match password.expose_secret().as_bytes() {
+            bytes if bytes.contains(&0) => Err(PasswordError::Nul),
+            bytes if !(MIN_BYTES..=MAX_BYTES).contains(&bytes.len()) => Err(PasswordError::Length),
+            _ => Ok(Self(password)),
+        }
+    }
+}
+
+/// Why an operation has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// No core was free in time.
+    #[error("no core was free to hash a password within {0:?}")]
+    QueueTimeout(Duration),
+    /// A stored hash is damaged, or the system gives no random salt.
+    #[error("bcrypt failed")]
+    Bcrypt(#[from] BcryptError),
+    /// The operation panicked.
+    #[error("the hashing thread failed")]
+    Thread(#[from] JoinError),
+}
+
+impl From<HashError> for ApiError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::QueueTimeout(_) => Self::Overloaded(OverloadedBy::PasswordQueue),
+            other => Self::internal(other),
+        }
+    }
+}
+
+/// Hashes and verifies passwords at one cost, as many at a time as there are cores.
+pub(crate) struct Hasher {
+    cost: u32,
+    decoy: String,
+    cores: Arc<Semaphore>,
+    queue_limit: Duration,
+    operations: UpDownCounter<i64>,
+}
+
+impl Hasher {
+    /// # Errors
+    /// [`HashError::Bcrypt`] when the cost is outside 4 to 31 or the system gives no random salt.
+    pub(crate) fn new(
+        cost: u32,
+        cores: NonZero<usize>,
+        queue_limit: Duration,
+    ) -> Result<Self, HashError> {
+        let operations = global::meter("trivium-app")
+            .i64_up_down_counter("auth.password.operations")
+            .with_unit("{operation}")
+            .with_description("Password hashings, by state: waiting for a core, or running on one.")
+            .build();
+        Ok(Self {
+            cost,
+            decoy: decoy(cost)?,
+            cores: Arc::new(Semaphore::new(cores.get())),
+            queue_limit,
+            operations,
+        })
+    }
+
+    /// The hash to store for a password.
+    ///
+    /// # Errors
+    /// [`HashError`]: no core in time, or bcrypt failed.
+    pub(crate) async fn hash(&self, password: NewPassword) -> Result<String, HashError> {
+        let span = info_span!("password.hash", auth.password.queue_wait = field::Empty);
+        let cost = self.cost;
+        let operation = move || bcrypt::non_truncating_hash(password.0.expose_secret(), cost);
+        self.run(operation).instrument(span).await
+    }
+
+    /// Whether `password` is the one of `hash`; without a hash it never is, and that takes the same time.
+    ///
+    /// # Errors
+    /// [`HashError`]: no core in time, or the hash is damaged.
+    pub(crate) async fn verify(
+        &self,
+        password: SecretString,
+        hash: Option<String>,
+    ) -> Result<bool, HashError> {
+        let span = info_span!("password.verify", auth.password.queue_wait = field::Empty);
+        // What could not be stored can't be right, but bcrypt might cut it to what is.
+        let hash = hash.filter(|_| {
+            let bytes = password.expose_secret().as_bytes();
+            bytes.len() <= MAX_BYTES && !bytes.contains(&0)
+        });
+        let hash = hash.unwrap_or_else(|| self.decoy.clone());
+        self.run(move || bcrypt::verify(password.expose_secret(), &hash))
+            .instrument(span)
+            .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce() -> Result<T, BcryptError> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let core = self.wait_for_core().await?;
+        let running = self.count("running");
+        let result = task::spawn_blocking(move || {
+            let _held_to_the_end = (core, running);
+            operation()
+        });
+        Ok(result.await??)
+    }
+
+    async fn wait_for_core(&self) -> Result<OwnedSemaphorePermit, HashError> {
+        let _waiting = self.count("waiting");
+        let start = Instant::now();
+        let core = timeout(self.queue_limit, Arc::clone(&self.cores).acquire_owned()).await;
+        Span::current().record("auth.password.queue_wait", start.elapsed().as_secs_f64());
+        match core {
+            Ok(permit) => Ok(permit.expect("the semaphore is never closed")),
+            Err(_) => Err(HashError::QueueTimeout(self.queue_limit)),
+        }
+    }
+
+    fn count(&self, state: &'static str) -> Counted {
+        let attributes = [KeyValue::new("state", state)];
+        self.operations.add(1, &attributes);
+        Counted {
+            operations: self.operations.clone(),
+            attributes,
+        }
+    }
+}
+
+/// One operation in one state, until it is dropped.
+struct Counted {
+    operations: UpDownCounter<i64>,
+    attributes: [KeyValue; 1],
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.operations.add(-1, &self.attributes);
+    }
+}
+
+/// A hash that no password is known for. It is made at the lowest cost, to keep the start fast, and then claims the real
+/// one: verifying repeats the work that the hash claims.
+fn decoy(cost: u32) -> Result<String, BcryptError> {
+    let parts = bcrypt::non_truncating_hash_with_result(Uuid::new_v4().as_bytes(), CHEAPEST_COST)?;
+    Ok(parts
+        .to_string()
+        .replacen(&format!("${CHEAPEST_COST:02}$"), &format!("${cost:02}$"), 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE_CORE: NonZero<usize> = NonZero::<usize>::MIN;
+
+    fn hasher(queue_limit: Duration) -> Hasher {
+        Hasher::new(CHEAPEST_COST, ONE_CORE, queue_limit).unwrap()
+    }
+
+    #[test]
+    fn a_password_has_8_to_71_bytes_and_no_nul() {
+        let check = |password: &str| NewPassword::parse(password.to_owned()).err();
+        assert_eq!(check(&"x".repeat(7)), Some(PasswordError::Length));
+        assert_eq!(check(&"x".repeat(8)), None);
+        assert_eq!(check(&"x".repeat(71)), None);
+        assert_eq!(check(&"x".repeat(72)), Some(PasswordError::Length));
+        assert_eq!(
+            check(&"é".repeat(36)),
+            Some(PasswordError::Length),
+            "36 characters are 72 bytes"
+        );
+        assert_eq!(check("12345678\0"), Some(PasswordError::Nul));
+    }
+
+    #[tokio::test]
+    async fn only_the_right_password_verifies() {
+        let hasher = hasher(Duration::from_secs(5));
+        let password = "x".repeat(71);
+        let hash = hasher
+            .hash(NewPassword::parse(password.clone()).unwrap())
+            .await
+            .unwrap();
+        assert!(hash.starts_with("$2b$04$"), "{hash}");
+        let verify = async |password: String, hash: Option<&String>| {
+            hasher.verify(password.into(), hash.cloned()).await.unwrap()
+        };
+
+        assert!(verify(password.clone(), Some(&hash)).await);
+        assert!(!verify(password.clone(), None).await);
+        assert!(!verify("x".repeat(70), Some(&hash)).await);
+        assert!(!verify("x".repeat(72), Some(&hash)).await);
+        assert!(
+            !verify(format!("{password}\0"), Some(&hash)).await,
+            "bcrypt alone would accept this"
+        );
+    }
+
+    #[test]
+    fn the_decoy_claims_the_configured_cost() {
+        let decoy: bcrypt::HashParts = decoy(11).unwrap().parse().unwrap();
+        assert_eq!(decoy.get_cost(), 11);
+    }
+
+    #[tokio::test]
+    async fn who_waits_too_long_for_a_core_is_refused() {
+        let hasher = hasher(Duration::from_millis(20));
+        let busy = Arc::clone(&hasher.cores).acquire_owned().await.unwrap();
+        let refused = hasher.verify("whatever".into(), None).await;
+        assert!(
+            matches!(refused, Err(HashError::QueueTimeout(limit)) if limit == Duration::from_millis(20))
+        );
+
+        drop(busy);
+        assert!(
+            !hasher.verify("whatever".into(), None).await.unwrap(),
+            "a free core serves again"
+        );
+    }
+}

@@ -1,0 +1,105 @@
+//! The routes: which path is which, and the methods each answers.
+//!
+//! A path is known with and without one slash at its end. The template of a route is the `http.route` of its spans and
+//! metrics; a path that is no route has none, so strangers can't grow the number of series.
+
+use http::Method;
+
+/// What the service answers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// `GET /`: name, version and health.
+    Index,
+    /// `GET /livez`: the process runs.
+    Livez,
+    /// `GET /readyz`: the service takes traffic.
+    Readyz,
+    /// `POST /signup/`: makes an account.
+    Signup,
+    /// `POST /login/`: gives an access token.
+    Login,
+    /// `GET /users/me/`: the account of the token.
+    Me,
+}
+
+impl Route {
+    /// The route of a path.
+    #[must_use]
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        match path.strip_suffix('/').unwrap_or(path) {
+            "" => Some(Self::Index),
+            "/livez" => Some(Self::Livez),
+            "/readyz" => Some(Self::Readyz),
+            "/signup" => Some(Self::Signup),
+            "/login" => Some(Self::Login),
+            "/users/me" => Some(Self::Me),
+            _ => None,
+        }
+    }
+
+    /// The template, as `http.route` has it.
+    #[must_use]
+    pub(crate) fn template(self) -> &'static str {
+        match self {
+            Self::Index => "/",
+            Self::Livez => "/livez",
+            Self::Readyz => "/readyz",
+            Self::Signup => "/signup/",
+            Self::Login => "/login/",
+            Self::Me => "/users/me/",
+        }
+    }
+
+    /// The methods, as the `Allow` header lists them.
+    #[must_use]
+    pub(crate) fn allow(self) -> &'static str {
+        match self {
+            Self::Index | Self::Livez | Self::Readyz | Self::Me => "GET, HEAD",
+            Self::Signup | Self::Login => "POST",
+        }
+    }
+
+    /// Whether the route answers the method. HEAD is a GET whose body the server leaves out.
+    #[must_use]
+    pub(crate) fn answers(self, method: &Method) -> bool {
+        self.allow()
+            .split(", ")
+            .any(|allowed| allowed == method.as_str())
+    }
+
+    /// Whether an orchestrator asks here if the process is well: such a request must not queue behind the others.
+    #[must_use]
+    pub(crate) fn is_probe(self) -> bool {
+        matches!(self, Self::Livez | Self::Readyz)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_template_is_a_path_of_its_route_with_and_without_the_slash() {
+        for route in [
+            Route::Index,
+            Route::Livez,
+            Route::Readyz,
+            Route::Signup,
+            Route::Login,
+            Route::Me,
+        ] {
+            assert_eq!(Route::of(route.template()), Some(route));
+            assert_eq!(
+                Route::of(route.template().trim_end_matches('/')),
+                Some(route)
+            );
+        }
+    }
+
+    #[test]
+    fn other_paths_have_no_route() {
+        for path in ["//", "/login//", "/Login", "/login/x", "/users/", "*"] {
+            assert_eq!(Route::of(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The settings of the program, each documented once, here: the text is what `--help` prints.
+//!
+//! A flag wins over its variable, the variable over the default. A value that can't be used stops the start with exit code 2
+//! and a message that names the flag, the variable, the value and what is accepted; a secret's value is never printed.
+//! `OTEL_*` variables are read by the telemetry library.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+use secrecy::SecretString;
+
+/// The auth service of Trivium: sign-up, login and tokens over HTTP; traces, metrics and logs over OTLP.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "trivium-app", version)]
+pub struct Settings {
+    /// Address and port of the HTTP server; port 0 takes a free one.
+    #[arg(
+        long,
+        env = "APP_LISTEN",
+        value_name = "APP_LISTEN",
+        default_value = "127.0.0.1:8000"
+    )]
+    pub listen: SocketAddr,
+
+    /// Path of the database file; it is made at the first start, its folder is not.
+    #[arg(
+        long,
+        env = "APP_DATABASE",
+        value_name = "APP_DATABASE",
+        default_value = "trivium.db"
+    )]
+    pub database: PathBuf,
+
+    /// Cost of a password hash, as a power of two: each step doubles the time of a login (12 is about 0.3 s).
+    #[arg(long, env = "APP_BCRYPT_COST", value_name = "APP_BCRYPT_COST", default_value_t = 12,
+          value_parser = clap::value_parser!(u32).range(4..=31))]
+    pub bcrypt_cost: u32,
+
+    /// Key of the access tokens, at least 32 bytes; without it each run makes its own and its tokens end with it.
+    #[arg(
+        long,
+        env = "APP_JWT_SECRET",
+        value_name = "APP_JWT_SECRET",
+        hide_env_values = true
+    )]
+    pub jwt_secret: Option<SecretString>,
+
+    /// How long an access token is valid, in whole seconds or longer units.
+    #[arg(long, env = "APP_TOKEN_TTL", value_name = "APP_TOKEN_TTL", default_value = "15m", value_parser = whole_seconds)]
+    pub token_ttl: Duration,
+
+    /// Largest request body that is read, in bytes.
+    #[arg(long, env = "APP_MAX_BODY", value_name = "APP_MAX_BODY", default_value_t = 65_536,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_body: u32,
+
+    /// Time for a request from its head to its answer; an idle connection is closed after the same time. The body, and
+    /// the wait for a core to hash a password on, may each take half of it.
+    #[arg(long, env = "APP_REQUEST_TIMEOUT", value_name = "APP_REQUEST_TIMEOUT", default_value = "10s", value_parser = duration)]
+    pub request_timeout: Duration,
+
+    /// Requests that are handled at the same time; more are answered with 503 at once.
+    #[arg(long, env = "APP_MAX_CONCURRENT", value_name = "APP_MAX_CONCURRENT", default_value_t = 512,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_concurrent: u32,
+
+    /// How long open requests may go on after SIGTERM or SIGINT.
+    #[arg(long, env = "APP_DRAIN_TIMEOUT", value_name = "APP_DRAIN_TIMEOUT", default_value = "10s", value_parser = duration)]
+    pub drain_timeout: Duration,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it like 500ms, 10s or 15m"))?;
+    if duration.is_zero() {
+        return Err("must be longer than nothing; write it like 500ms, 10s or 15m".to_owned());
+    }
+    Ok(duration)
+}
+
+/// Tokens carry their times in seconds, so a fraction of one could not be kept.
+fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    if duration.subsec_nanos() != 0 {
+        return Err("must be whole seconds; write it like 90s, 15m or 1h".to_owned());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(flags: &[&str]) -> Result<Settings, String> {
+        let program = std::iter::once("trivium-app");
+        Settings::try_parse_from(program.chain(flags.iter().copied()))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_the_documented_ones() {
+        let settings = parse(&[]).unwrap();
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
+        assert_eq!(settings.database, PathBuf::from("trivium.db"));
+        assert_eq!(settings.bcrypt_cost, 12);
+        assert!(settings.jwt_secret.is_none());
+        assert_eq!(settings.token_ttl, Duration::from_secs(900));
+        assert_eq!(settings.max_body, 65_536);
+        assert_eq!(settings.request_timeout, Duration::from_secs(10));
+        assert_eq!(settings.max_concurrent, 512);
+        assert_eq!(settings.drain_timeout, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_variable_value_and_fix() {
+        for (flag, value, fix) in [
+            ("--listen", "nowhere", "invalid socket address"),
+            ("--bcrypt-cost", "3", "4..=31"),
+            ("--bcrypt-cost", "32", "4..=31"),
+            ("--token-ttl", "0s", "must be longer than nothing"),
+            ("--token-ttl", "1500ms", "must be whole seconds"),
+            (
+                "--request-timeout",
+                "soon",
+                "write it like 500ms, 10s or 15m",
+            ),
+            ("--max-concurrent", "0", "not in 1.."),
+            ("--max-body", "-1", "not in 1.."),
+        ] {
+            let variable = format!("APP_{}", flag[2..].replace('-', "_").to_uppercase());
+            let error = parse(&[&format!("{flag}={value}")]).unwrap_err();
+            for part in [variable.as_str(), value, fix] {
+                assert!(
+                    error.contains(part),
+                    "{flag}={value}: {part:?} is missing in {error}"
+                );
+            }
+        }
+    }
+}
