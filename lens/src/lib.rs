@@ -3,9 +3,12 @@
 //! is killed; it is neither clustered nor authenticated, and a power failure may take the last moments.
 
 pub mod api;
+pub mod config;
+pub mod ingest;
 pub mod model;
 pub mod page;
 pub mod query;
+pub mod server;
 pub mod store;
 
 use store::Store;

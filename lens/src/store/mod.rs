@@ -3,11 +3,14 @@
 
 mod ids;
 mod open;
+mod retention;
 mod rows;
 mod writer;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use open::StoreError;
 pub use writer::WriteError;
@@ -19,22 +22,28 @@ use crate::model::Batch;
 pub struct StoreConfig {
     /// The database file; made when it does not exist.
     pub path: PathBuf,
+    /// Rows that arrived (samples: were taken) longer ago are deleted.
+    pub retention: Duration,
+    /// Bytes in use of the database file above which the oldest rows are deleted.
+    pub max_bytes: u64,
 }
 
 /// A handle to the open store; clones share it.
 #[derive(Debug, Clone)]
 pub struct Store {
     readers: sqlx::SqlitePool,
-    writer: Arc<writer::Writer>,
+    writer: writer::Writer,
+    _lock: Arc<File>,
 }
 
 impl Store {
-    /// Opens or makes the database and brings its schema up to date.
+    /// Opens or makes the database, brings its schema up to date and starts the writer.
     pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
-        let (connection, readers) = open::open(&config.path).await?;
+        let opened = open::open(&config.path).await?;
         Ok(Self {
-            readers,
-            writer: Arc::new(writer::Writer::new(connection)),
+            readers: opened.readers,
+            writer: writer::Writer::start(opened.writer, config),
+            _lock: Arc::new(opened.lock),
         })
     }
 
@@ -46,5 +55,16 @@ impl Store {
     /// Stores a batch; returns after it is committed.
     pub async fn write(&self, batch: Batch) -> Result<(), WriteError> {
         self.writer.write(batch).await
+    }
+
+    /// Whether the latest transaction was committed, so that a write is likely to be.
+    pub fn is_writable(&self) -> bool {
+        self.writer.is_writable()
+    }
+
+    /// Stores what waits, refuses what comes after, and leaves one file without a write-ahead log.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
     }
 }

@@ -1,5 +1,8 @@
-//! Opens the database file: settings of the connections, schema.
+//! Opens the database file: one lens per file, settings of the connections, schema. A file that is not lens's own is
+//! refused before anything is written to it.
 
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,17 +12,53 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions as _, SqlitePool};
 
-/// Concurrent readers: the page and the API; each costs up to [`READER_CACHE_KIB`].
+/// Concurrent readers, for the page and the API.
 const READERS: u32 = 4;
+/// Page cache of each reader.
 const READER_CACHE_KIB: u32 = 4 * 1024;
-/// The writer updates three indexes at random places; this holds their hot pages.
+/// Page cache of the writer, which updates three indexes at random places.
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
+/// Pages (4 KiB) in the write-ahead log before SQLite copies them into the database. Larger than SQLite's 1000, because a
+/// page that many commits touch is then copied once.
+const CHECKPOINT_PAGES: u32 = 4096;
+/// The write-ahead log is cut to this once it is copied.
+pub(super) const WAL_BYTES: u64 = 64 * 1024 * 1024;
+/// `PRAGMA application_id` of the schema: "LENS".
+const APPLICATION_ID: i64 = 0x4C45_4E53;
 
 /// Why the store did not open.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The lock file beside the database could not be made.
+    #[error(
+        "cannot write {path}: {source}; set LENS_DATA to a file in a folder that exists and can be written"
+    )]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another lens has it open.
+    #[error(
+        "the database {path} is in use by another lens (process {pid}); stop that one or set LENS_DATA to another file"
+    )]
+    InUse {
+        /// The database file.
+        path: PathBuf,
+        /// Process id of the other, as it wrote it.
+        pid: String,
+    },
+    /// The file is something else.
+    #[error("{path} is not a database of lens; set LENS_DATA to another file")]
+    NotLens {
+        /// The database file.
+        path: PathBuf,
+    },
     /// SQLite refused.
-    #[error("cannot open the database {path}: {source}")]
+    #[error(
+        "cannot open the database {path}: {source}; make it readable and writable or set LENS_DATA to another file"
+    )]
     Open {
         /// The database file.
         path: PathBuf,
@@ -27,7 +66,9 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// The schema could not be brought up to date.
-    #[error("cannot bring the schema of {path} up to date: {source}")]
+    #[error(
+        "cannot bring the schema of {path} up to date: {source}; move the file away to start with an empty one"
+    )]
     Migrate {
         /// The database file.
         path: PathBuf,
@@ -36,7 +77,16 @@ pub enum StoreError {
     },
 }
 
-pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), StoreError> {
+/// The connections to a database that is this process's alone.
+pub(super) struct Opened {
+    pub(super) writer: SqliteConnection,
+    pub(super) readers: SqlitePool,
+    /// Held as long as the database is in use; the system releases it at any end of the process.
+    pub(super) lock: File,
+}
+
+pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
+    let lock = lock(path)?;
     let failed = |source| StoreError::Open {
         path: path.to_owned(),
         source,
@@ -47,6 +97,9 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), 
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(false)
         .disable_statement_logging();
+    if std::fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+        check_is_lens(path, options.clone().read_only(true)).await?;
+    }
     let mut writer = options
         .clone()
         .create_if_missing(true)
@@ -54,6 +107,8 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), 
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("journal_size_limit", WAL_BYTES.to_string())
         .connect()
         .await
         .map_err(failed)?;
@@ -73,5 +128,69 @@ pub(super) async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), 
         )
         .await
         .map_err(failed)?;
-    Ok((writer, readers))
+    Ok(Opened {
+        writer,
+        readers,
+        lock,
+    })
+}
+
+/// Takes the lock beside the database. Not on the database itself: SQLite's own locks are of the kind that vanish when any
+/// descriptor of the file is closed.
+fn lock(database: &Path) -> Result<File, StoreError> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let failed = |source| StoreError::Lock {
+        path: path.clone(),
+        source,
+    };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            file.read_to_string(&mut pid).map_err(failed)?;
+            return Err(StoreError::InUse {
+                path: database.to_owned(),
+                pid: pid.trim().to_owned(),
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    file.set_len(0).map_err(failed)?;
+    writeln!(file, "{}", std::process::id()).map_err(failed)?;
+    Ok(file)
+}
+
+async fn check_is_lens(path: &Path, options: SqliteConnectOptions) -> Result<(), StoreError> {
+    const NOT_A_DATABASE: &str = "26";
+    let id: Result<i64, sqlx::Error> = async {
+        let mut connection = options.connect().await?;
+        sqlx::query_scalar("PRAGMA application_id")
+            .fetch_one(&mut connection)
+            .await
+    }
+    .await;
+    match id {
+        Ok(APPLICATION_ID) => Ok(()),
+        Ok(_) => Err(StoreError::NotLens {
+            path: path.to_owned(),
+        }),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NOT_A_DATABASE) => {
+            Err(StoreError::NotLens {
+                path: path.to_owned(),
+            })
+        }
+        Err(source) => Err(StoreError::Open {
+            path: path.to_owned(),
+            source,
+        }),
+    }
 }

@@ -1,11 +1,22 @@
 //! The one writer. It takes all batches that wait, stores them in one transaction, and answers each after the commit: the
-//! busier it is, the more requests share a commit. A batch whose caller went away is stored all the same.
+//! busier it is, the more requests share a commit. A batch whose caller went away is stored all the same. Between two
+//! transactions it does a chunk of retention's work, so that the two never wait for each other's locks.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use super::StoreConfig;
 use super::ids::IdCache;
+use super::open::WAL_BYTES;
+use super::retention::Retention;
 use super::rows::{self, LogRow, SpanRow};
 use crate::model::{Batch, Resource, Series};
 
@@ -13,10 +24,12 @@ use crate::model::{Batch, Resource, Series};
 const QUEUE: usize = 256;
 /// Rows of one transaction, so that an answer is never far off.
 const TRANSACTION_ROWS: usize = 20_000;
-/// How long the digest of a request is kept; a sender repeats within minutes.
-const DIGEST_KEPT_MS: i64 = 60 * 60 * 1000;
 /// `resources.seen_ms` is moved at most this often.
 pub(super) const SEEN_STEP_MS: i64 = 60 * 1000;
+/// How often age and bytes are looked at when nothing comes in; under load it is after each transaction.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a write-ahead log that readers keep from being reused is reset by waiting for them.
+const RESET_INTERVAL: Duration = Duration::from_secs(5);
 /// Row ids of spans and logs are `arrival_ms << ID_SHIFT` and up.
 pub(super) const ID_SHIFT: u32 = 20;
 
@@ -39,23 +52,37 @@ struct Pending {
     done: oneshot::Sender<Result<(), WriteError>>,
 }
 
-/// The queue in front of the writer's task.
-#[derive(Debug)]
+/// The way to the writer's task; clones share it.
+#[derive(Debug, Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<Pending>,
+    closing: CancellationToken,
+    task: TaskTracker,
+    is_failing: Arc<AtomicBool>,
 }
 
 impl Writer {
-    pub(super) fn new(connection: SqliteConnection) -> Self {
+    pub(super) fn start(connection: SqliteConnection, config: &StoreConfig) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
+        let writer = Self {
+            queue,
+            closing: CancellationToken::new(),
+            task: TaskTracker::new(),
+            is_failing: Arc::default(),
+        };
         let task = Task {
             connection,
             resources: IdCache::default(),
             series: IdCache::default(),
             last_id: 0,
+            retention: Retention::new(config),
+            wal: wal_path(&config.path),
+            last_reset: Instant::now(),
+            is_failing: Arc::clone(&writer.is_failing),
         };
-        tokio::spawn(task.run(waiting));
-        Self { queue }
+        writer.task.spawn(task.run(waiting, writer.closing.clone()));
+        writer.task.close();
+        writer
     }
 
     pub(super) async fn write(&self, batch: Batch) -> Result<(), WriteError> {
@@ -65,6 +92,15 @@ impl Writer {
             .await
             .map_err(|_| WriteError::Closed)?;
         answer.await.map_err(|_| WriteError::Closed)?
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        !self.is_failing.load(Ordering::Relaxed) && !self.closing.is_cancelled()
+    }
+
+    pub(super) async fn close(&self) {
+        self.closing.cancel();
+        self.task.wait().await;
     }
 }
 
@@ -79,39 +115,100 @@ struct Task {
     resources: IdCache<SeenResource>,
     series: IdCache<i64>,
     last_id: i64,
+    retention: Retention,
+    wal: PathBuf,
+    last_reset: Instant,
+    is_failing: Arc<AtomicBool>,
 }
 
 impl Task {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Pending>) {
-        while let Some(first) = waiting.recv().await {
-            let mut group = vec![first.done];
-            let mut row_count = first.batch.row_count();
-            let mut batches = vec![first.batch];
-            while row_count < TRANSACTION_ROWS
-                && let Ok(next) = waiting.try_recv()
-            {
-                row_count += next.batch.row_count();
-                batches.push(next.batch);
-                group.push(next.done);
+    async fn run(mut self, mut waiting: mpsc::Receiver<Pending>, closing: CancellationToken) {
+        let mut check = tokio::time::interval(CHECK_INTERVAL);
+        loop {
+            tokio::select! {
+                biased;
+                () = closing.cancelled(), if !waiting.is_closed() => waiting.close(),
+                first = waiting.recv() => match first {
+                    Some(first) => self.commit_group(first, &mut waiting).await,
+                    None => break,
+                },
+                _ = check.tick() => {}
+                // Ready at once: an idle writer goes through a pass without pause.
+                () = std::future::ready(()), if self.retention.is_under_way() => {}
             }
-            let stored = self.commit(batches).await;
-            for done in group {
-                // The caller may have gone away.
-                let _ = done.send(stored.clone());
+            if let Err(error) = self.keep_within_limits().await {
+                self.retention.abandon();
+                self.report(Err(&error));
             }
+        }
+        if let Err(error) = self.finish().await {
+            tracing::warn!(name: "lens.store.checkpoint_failed", %error, "the write-ahead log stays until the next start");
         }
     }
 
-    async fn commit(&mut self, batches: Vec<Batch>) -> Result<(), WriteError> {
+    async fn commit_group(&mut self, first: Pending, waiting: &mut mpsc::Receiver<Pending>) {
+        let mut row_count = first.batch.row_count();
+        let mut batches = vec![first.batch];
+        let mut callers = vec![first.done];
+        while row_count < TRANSACTION_ROWS
+            && let Ok(next) = waiting.try_recv()
+        {
+            row_count += next.batch.row_count();
+            batches.push(next.batch);
+            callers.push(next.done);
+        }
         let stored = self.try_commit(batches).await;
-        stored.map_err(|error| {
+        self.report(stored.as_ref().copied());
+        let answer = stored.map_err(|error| {
             // What the rolled back transaction had inserted is not there.
             self.resources.clear();
             self.series.clear();
             WriteError::Storage {
                 message: error.to_string(),
             }
-        })
+        });
+        for done in callers {
+            // The caller may have gone away.
+            let _ = done.send(answer.clone());
+        }
+    }
+
+    /// Logs the change between working and failing, not each failure.
+    fn report(&self, outcome: Result<(), &sqlx::Error>) {
+        let was_failing = self.is_failing.swap(outcome.is_err(), Ordering::Relaxed);
+        match outcome {
+            Err(error) if !was_failing => {
+                tracing::error!(name: "lens.store.failing", %error, "the store cannot write; senders are told to retry");
+            }
+            Ok(()) if was_failing => {
+                tracing::info!(name: "lens.store.recovered", "the store writes again")
+            }
+            _ => {}
+        }
+    }
+
+    /// One chunk of retention, and a bound for the write-ahead log.
+    async fn keep_within_limits(&mut self) -> sqlx::Result<()> {
+        self.retention.check(&mut self.connection).await?;
+        if self.retention.advance(&mut self.connection).await? {
+            self.series.clear();
+        }
+        // SQLite starts the log anew only in a moment without readers; with overlapping readers there is none.
+        let wal_bytes = std::fs::metadata(&self.wal).map_or(0, |file| file.len());
+        if wal_bytes > WAL_BYTES && self.last_reset.elapsed() > RESET_INTERVAL {
+            self.last_reset = Instant::now();
+            sqlx::query("PRAGMA wal_checkpoint(RESTART)")
+                .execute(&mut self.connection)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn finish(mut self) -> sqlx::Result<()> {
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut self.connection)
+            .await?;
+        self.connection.close().await
     }
 
     async fn try_commit(&mut self, batches: Vec<Batch>) -> sqlx::Result<()> {
@@ -181,10 +278,6 @@ async fn is_new(
     digest: [u8; 32],
     now_ms: i64,
 ) -> sqlx::Result<bool> {
-    sqlx::query("DELETE FROM received WHERE time_ms < ?")
-        .bind(now_ms - DIGEST_KEPT_MS)
-        .execute(&mut *connection)
-        .await?;
     let inserted = sqlx::query("INSERT OR IGNORE INTO received (digest, time_ms) VALUES (?, ?)")
         .bind(digest.to_vec())
         .bind(now_ms)
@@ -249,4 +342,10 @@ async fn series_id(
 /// This machine's clock, in milliseconds since the Unix epoch.
 pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
+}
+
+fn wal_path(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    path.into()
 }
