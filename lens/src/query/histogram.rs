@@ -10,20 +10,30 @@ pub struct Buckets {
 impl Buckets {
     /// Adds to the bucket whose upper bound is `bound` (its `le` label); counts are cumulative, as the series are.
     pub fn add(&mut self, bound: f64, count: f64) {
-        match self.cumulative.binary_search_by(|(known, _)| known.total_cmp(&bound)) {
+        match self
+            .cumulative
+            .binary_search_by(|(known, _)| known.total_cmp(&bound))
+        {
             Ok(index) => self.cumulative[index].1 += count,
             Err(index) => self.cumulative.insert(index, (bound, count)),
         }
     }
 
+    /// Upper bound of each bucket and the count up to it.
+    pub fn cumulative(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.cumulative.iter().copied()
+    }
+
     /// Upper bound and count of each bucket by itself. Counts that fall from one bound to the next (series scraped
     /// apart, or with other bounds) are taken as none.
     pub fn counts(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.cumulative.iter().scan(0.0_f64, |below, &(bound, upto)| {
-            let count = (upto - *below).max(0.0);
-            *below = below.max(upto);
-            Some((bound, count))
-        })
+        self.cumulative
+            .iter()
+            .scan(0.0_f64, |below, &(bound, upto)| {
+                let count = (upto - *below).max(0.0);
+                *below = below.max(upto);
+                Some((bound, count))
+            })
     }
 
     /// The value below which the share `q` of all values lies, linear inside its bucket; the lowest bucket starts at 0,
@@ -38,7 +48,11 @@ impl Buckets {
         for (bound, count) in self.counts() {
             if count > 0.0 && below + count >= rank {
                 let share = (rank - below) / count;
-                return Some(if bound.is_infinite() { lower } else { lower + (bound - lower) * share });
+                return Some(if bound.is_infinite() {
+                    lower
+                } else {
+                    lower + (bound - lower) * share
+                });
             }
             below += count;
             lower = bound;
@@ -71,13 +85,19 @@ mod tests {
 
     #[test]
     fn beyond_the_last_bound_the_answer_is_that_bound() {
-        assert_eq!(buckets(&[(1.0, 1.0), (f64::INFINITY, 4.0)]).quantile(0.9), Some(1.0));
+        assert_eq!(
+            buckets(&[(1.0, 1.0), (f64::INFINITY, 4.0)]).quantile(0.9),
+            Some(1.0)
+        );
     }
 
     #[test]
     fn nothing_counted_has_no_quantile() {
         assert_eq!(Buckets::default().quantile(0.5), None);
-        assert_eq!(buckets(&[(1.0, 0.0), (f64::INFINITY, 0.0)]).quantile(0.5), None);
+        assert_eq!(
+            buckets(&[(1.0, 0.0), (f64::INFINITY, 0.0)]).quantile(0.5),
+            None
+        );
     }
 
     #[test]

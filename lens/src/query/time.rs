@@ -38,7 +38,8 @@ impl Range {
 
     /// Start in milliseconds, as samples have it; rounded up, so that nothing before the range is in it.
     pub fn since_ms(&self) -> i64 {
-        self.since_ns.div_euclid(NANOS_PER_MILLI) + i64::from(self.since_ns.rem_euclid(NANOS_PER_MILLI) > 0)
+        self.since_ns.div_euclid(NANOS_PER_MILLI)
+            + i64::from(self.since_ns.rem_euclid(NANOS_PER_MILLI) > 0)
     }
 
     /// End in milliseconds.
@@ -72,7 +73,10 @@ pub fn nanoseconds(duration: Duration) -> i64 {
 }
 
 /// Nanoseconds as seconds.
-#[expect(clippy::cast_precision_loss, reason = "durations and rates need no more than 53 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "durations and rates need no more than 53 bits"
+)]
 pub fn seconds(nanoseconds: i64) -> f64 {
     nanoseconds as f64 / NANOS_PER_SECOND as f64
 }
@@ -97,9 +101,15 @@ mod tests {
 
     #[test]
     fn reads_durations_back_from_now_and_rfc3339_with_any_offset() {
-        assert_eq!(parse_moment("15m", NOON), Some(NOON - 900 * NANOS_PER_SECOND));
+        assert_eq!(
+            parse_moment("15m", NOON),
+            Some(NOON - 900 * NANOS_PER_SECOND)
+        );
         assert_eq!(parse_moment("2026-11-24T12:00:00Z", 0), Some(NOON));
-        assert_eq!(parse_moment("2026-11-24T13:00:00.5+01:00", 0), Some(NOON + NANOS_PER_SECOND / 2));
+        assert_eq!(
+            parse_moment("2026-11-24T13:00:00.5+01:00", 0),
+            Some(NOON + NANOS_PER_SECOND / 2)
+        );
         assert_eq!(parse_moment("15x", NOON), None);
         assert_eq!(parse_moment("", NOON), None);
         assert_eq!(parse_moment("900years", NOON), Some(0));
@@ -109,12 +119,18 @@ mod tests {
     fn writes_only_the_fraction_there_is() {
         assert_eq!(rfc3339(NOON), "2026-11-24T12:00:00Z");
         assert_eq!(rfc3339(NOON + 1), "2026-11-24T12:00:00.000000001Z");
-        assert_eq!(rfc3339_ms(NOON / NANOS_PER_MILLI + 250), "2026-11-24T12:00:00.25Z");
+        assert_eq!(
+            rfc3339_ms(NOON / NANOS_PER_MILLI + 250),
+            "2026-11-24T12:00:00.25Z"
+        );
     }
 
     #[test]
     fn a_range_in_milliseconds_holds_nothing_before_its_start() {
-        let range = Range { since_ns: 1, until_ns: 2_999_999 };
+        let range = Range {
+            since_ns: 1,
+            until_ns: 2_999_999,
+        };
         assert_eq!((range.since_ms(), range.until_ms()), (1, 2));
     }
 }

@@ -1,0 +1,232 @@
+//! Series of one metric, read at the end of each step of a range: for each series and step the last sample in it. Reading
+//! costs two seeks per series and step, however many samples lie between. What happens twice inside one step (a counter
+//! that restarts and overtakes its old value) is not seen.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+
+use super::names::{Family, Kind, sanitize};
+use super::time::Range;
+use super::{QueryError, from_json, json_ids};
+
+/// Labels by Prometheus's spelling.
+pub type Labels = BTreeMap<String, String>;
+
+const MAX_SERIES: usize = 5_000;
+const MAX_STEPS: i64 = 1_000;
+/// Steps of a range when none is asked for: what a chart of 1,000 pixels can show without becoming noise.
+const USUAL_STEPS: i64 = 60;
+/// Lengths that people read off an axis without counting, in milliseconds.
+const ROUND_STEPS_MS: [i64; 15] = [
+    1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000,
+    1_800_000, 3_600_000, 7_200_000, 14_400_000,
+];
+
+/// Labels that a series must have, each with its value; either spelling of a label.
+#[derive(Debug, Clone, Default)]
+pub struct Filter(Vec<(String, String)>);
+
+impl Filter {
+    /// Adds a condition.
+    pub fn and(mut self, label: &str, value: &str) -> Self {
+        self.0.push((sanitize(label), value.to_owned()));
+        self
+    }
+
+    fn matches(&self, labels: &Labels) -> bool {
+        self.0
+            .iter()
+            .all(|(label, value)| labels.get(label).is_some_and(|stored| stored == value))
+    }
+}
+
+/// One stored series.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// Row id.
+    pub id: i64,
+    /// The sample's own name.
+    pub metric: String,
+    /// Without `__name__` and `le`.
+    pub labels: Labels,
+    /// `le` of a bucket.
+    pub bound: Option<f64>,
+}
+
+/// The last sample of one series in one step.
+#[derive(Debug, Clone, Copy)]
+pub struct StepSample {
+    /// End of the step, milliseconds since the Unix epoch; before the range's start for what came before the range.
+    pub step_end_ms: i64,
+    /// When it was taken.
+    pub time_ms: i64,
+    /// Absent when the series ended there.
+    pub value: Option<f64>,
+}
+
+/// A range cut into steps that end at multiples of the step; the first and the last may be shorter.
+#[derive(Debug, Clone, Copy)]
+pub struct Steps {
+    /// Milliseconds since the Unix epoch.
+    pub since_ms: i64,
+    /// Milliseconds since the Unix epoch.
+    pub until_ms: i64,
+    /// Length of a step.
+    pub step_ms: i64,
+}
+
+impl Steps {
+    /// End of the first step.
+    pub fn first_end_ms(&self) -> i64 {
+        (((self.since_ms - 1) / self.step_ms + 1) * self.step_ms).min(self.until_ms)
+    }
+
+    /// Cuts `range` by `step`, or by the round length that gives about 60 steps, none shorter than the series' own interval.
+    pub async fn cut(
+        pool: &SqlitePool,
+        series: &[Series],
+        range: Range,
+        step: Option<Duration>,
+    ) -> Result<Self, QueryError> {
+        let (since_ms, until_ms) = (range.since_ms(), range.until_ms());
+        let step_ms = match step {
+            Some(step) => i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1),
+            // Two steps for three samples, so that a late sample leaves no step empty.
+            None => round_step_ms((until_ms - since_ms) / USUAL_STEPS).max(round_step_ms(
+                interval_ms(pool, series, since_ms, until_ms).await? * 3 / 2,
+            )),
+        };
+        if (until_ms - since_ms) / step_ms > MAX_STEPS {
+            let step_seconds = super::time::seconds(step_ms * 1_000_000);
+            return Err(QueryError::TooManySteps {
+                step_seconds,
+                limit: MAX_STEPS,
+            });
+        }
+        Ok(Self {
+            since_ms,
+            until_ms,
+            step_ms,
+        })
+    }
+}
+
+fn round_step_ms(at_least_ms: i64) -> i64 {
+    const DAY_MS: i64 = 86_400_000;
+    let round = ROUND_STEPS_MS.into_iter().find(|&step| step >= at_least_ms);
+    round.unwrap_or_else(|| (at_least_ms / DAY_MS + 1) * DAY_MS)
+}
+
+/// The usual time between two samples: the median over some of the series of the distance of their last two.
+async fn interval_ms(
+    pool: &SqlitePool,
+    series: &[Series],
+    since_ms: i64,
+    until_ms: i64,
+) -> Result<i64, QueryError> {
+    const SOME: usize = 31;
+    let step_by = series.len().div_ceil(SOME).max(1);
+    let mut intervals: Vec<i64> = sqlx::query_scalar(
+        "SELECT newest - (SELECT max(time_ms) FROM samples WHERE series_id = id AND time_ms >= ?2 AND time_ms < newest)
+           AS interval_ms
+         FROM (SELECT value AS id,
+                      (SELECT max(time_ms) FROM samples WHERE series_id = value AND time_ms BETWEEN ?2 AND ?3) AS newest
+               FROM json_each(?1))
+         WHERE interval_ms IS NOT NULL ORDER BY interval_ms",
+    )
+    .bind(json_ids(series.iter().step_by(step_by).map(|series| series.id)))
+    .bind(since_ms)
+    .bind(until_ms)
+    .fetch_all(pool)
+    .await?;
+    let middle = intervals.len() / 2;
+    Ok(intervals.drain(..).nth(middle).unwrap_or(0))
+}
+
+/// The series of a family that `filter` lets through: of a histogram its buckets and counts.
+pub async fn matching(
+    pool: &SqlitePool,
+    family: &Family,
+    filter: &Filter,
+) -> Result<Vec<Series>, QueryError> {
+    let name = &family.name;
+    let metrics = match family.kind {
+        Kind::Histogram => [format!("{name}_bucket"), format!("{name}_count")],
+        Kind::Counter | Kind::Gauge => [name.clone(), String::new()],
+    };
+    let stored: Vec<(i64, String, String)> = sqlx::query_as(
+        "SELECT id, metric, labels FROM series WHERE metric IN (?1, ?2) ORDER BY id",
+    )
+    .bind(&metrics[0])
+    .bind(&metrics[1])
+    .fetch_all(pool)
+    .await?;
+    let mut series = Vec::new();
+    for (id, metric, labels) in stored {
+        let mut labels: Labels = from_json("series.labels", &labels)?;
+        if filter.matches(&labels) {
+            labels.remove("__name__");
+            let bound = labels.remove("le").and_then(|le| le.parse().ok());
+            series.push(Series {
+                id,
+                metric,
+                labels,
+                bound,
+            });
+        }
+    }
+    if series.len() > MAX_SERIES {
+        let (family, found) = (name.clone(), series.len());
+        return Err(QueryError::TooManySeries {
+            family,
+            found,
+            limit: MAX_SERIES,
+        });
+    }
+    Ok(series)
+}
+
+/// The samples of each of `series`, in the same order, ascending in time. The first may be one from before the range.
+/// With `ends` the marker of a series that ended is a sample too, without it the last value stands.
+pub async fn read(
+    pool: &SqlitePool,
+    series: &[Series],
+    steps: Steps,
+    ends: bool,
+) -> Result<Vec<Vec<StepSample>>, QueryError> {
+    let rows: Vec<(i64, i64, i64, Option<f64>)> = sqlx::query_as(
+        "WITH RECURSIVE step (after, upto) AS MATERIALIZED (
+           VALUES (-1, ?2)
+           UNION ALL
+           SELECT upto, min((upto / ?4 + 1) * ?4, ?3) FROM step WHERE upto < ?3)
+         SELECT wanted.key, step.upto, samples.time_ms, samples.value
+         FROM json_each(?1) AS wanted CROSS JOIN step CROSS JOIN samples
+         WHERE samples.series_id = wanted.value
+           AND samples.time_ms = (SELECT max(time_ms) FROM samples
+                                  WHERE series_id = wanted.value AND time_ms > step.after AND time_ms <= step.upto
+                                    AND (?5 OR value IS NOT NULL))",
+    )
+    .bind(json_ids(series.iter().map(|series| series.id)))
+    .bind(steps.since_ms - 1)
+    .bind(steps.until_ms)
+    .bind(steps.step_ms)
+    .bind(ends)
+    .fetch_all(pool)
+    .await?;
+    let mut tracks = vec![Vec::new(); series.len()];
+    for (index, step_end_ms, time_ms, value) in rows {
+        if let Some(track) = usize::try_from(index)
+            .ok()
+            .and_then(|index| tracks.get_mut(index))
+        {
+            track.push(StepSample {
+                step_end_ms,
+                time_ms,
+                value,
+            });
+        }
+    }
+    Ok(tracks)
+}

@@ -1,0 +1,173 @@
+//! The services that sent something in a range, with how their HTTP servers did. A service that sends metrics is found by
+//! its series; one that sends only spans or logs is found among the last of those, so a silent one beside busy ones may be missed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use sqlx::SqlitePool;
+
+use super::QueryError;
+use super::metrics;
+use super::selection::{Selection, Total};
+use super::series::{Filter, Labels};
+use super::time::{Range, rfc3339};
+
+/// The metric that every HTTP server sends by OpenTelemetry's semantic conventions.
+pub const REQUEST_DURATION: &str = "http.server.request.duration";
+/// Label of the status code on it.
+pub const STATUS_CODE: &str = "http_response_status_code";
+/// Label that names the service.
+pub const SERVICE_NAME: &str = "service_name";
+
+/// How a group of HTTP requests went; all absent when there were none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Requests {
+    /// Requests per second.
+    pub request_rate: Option<f64>,
+    /// Share of answers with a 5xx status.
+    pub error_ratio: Option<f64>,
+    /// Median duration.
+    pub p50_seconds: Option<f64>,
+    /// 95th percentile of the duration.
+    pub p95_seconds: Option<f64>,
+    /// 99th percentile of the duration.
+    pub p99_seconds: Option<f64>,
+}
+
+/// One service.
+#[derive(Debug, Serialize)]
+pub struct Service {
+    /// `service.name`.
+    pub name: String,
+    /// `service.namespace`, or empty.
+    pub namespace: String,
+    /// Processes seen in the range.
+    pub instances: usize,
+    /// When it last sent something.
+    pub last_seen: String,
+    /// How its HTTP server did.
+    #[serde(flatten)]
+    pub requests: Requests,
+}
+
+/// Where something was seen last: name, namespace, instance, nanoseconds.
+type Sighting = (String, String, String, i64);
+
+/// The services seen in the range, by name.
+pub async fn services(
+    pool: &SqlitePool,
+    range: Range,
+    requests: &Selection,
+) -> Result<Vec<Service>, QueryError> {
+    let mut by_name: BTreeMap<String, (String, BTreeSet<String>, i64)> = BTreeMap::new();
+    for (name, namespace, instance, seen_ns) in sightings(pool, range).await? {
+        let seen = by_name.entry(name).or_default();
+        if !namespace.is_empty() {
+            seen.0 = namespace;
+        }
+        if !instance.is_empty() {
+            seen.1.insert(instance);
+        }
+        seen.2 = seen.2.max(seen_ns);
+    }
+    let requests = requests_by(requests, &[SERVICE_NAME]);
+    let services = by_name
+        .into_iter()
+        .map(|(name, (namespace, instances, seen_ns))| Service {
+            requests: requests
+                .get(&Labels::from([(SERVICE_NAME.to_owned(), name.clone())]))
+                .copied()
+                .unwrap_or_default(),
+            name,
+            namespace,
+            instances: instances.len().max(1),
+            last_seen: rfc3339(seen_ns),
+        });
+    Ok(services.collect())
+}
+
+/// The request durations in the range of what `filter` lets through; empty when nobody has sent any yet.
+pub async fn request_durations(
+    pool: &SqlitePool,
+    filter: &Filter,
+    range: Range,
+) -> Result<Selection, QueryError> {
+    let family = metrics::family(pool, REQUEST_DURATION)
+        .await?
+        .unwrap_or_else(|| super::names::Family {
+            name: super::names::sanitize(REQUEST_DURATION),
+            kind: super::names::Kind::Histogram,
+            unit: Some("seconds"),
+            series: 0,
+        });
+    Selection::read(pool, &family, filter, range, None).await
+}
+
+/// How the requests of each group went.
+pub fn requests_by(selection: &Selection, by: &[&str]) -> BTreeMap<Labels, Requests> {
+    let labels: Vec<String> = by
+        .iter()
+        .chain(&[STATUS_CODE])
+        .map(|&label| label.to_owned())
+        .collect();
+    let mut groups: BTreeMap<Labels, (Total, f64)> = BTreeMap::new();
+    for (mut labels, total) in selection.totals(&labels) {
+        let is_error = labels
+            .remove(STATUS_CODE)
+            .is_some_and(|status| status.starts_with('5'));
+        let (sum, errors) = groups.entry(labels).or_default();
+        if is_error {
+            *errors += total.count;
+        }
+        sum.add(&total);
+    }
+    groups
+        .into_iter()
+        .map(|(labels, (total, errors))| (labels, requests(&total, errors)))
+        .collect()
+}
+
+fn requests(total: &Total, errors: f64) -> Requests {
+    let [p50_seconds, p95_seconds, p99_seconds] =
+        metrics::QUANTILES.map(|q| total.buckets.quantile(q));
+    Requests {
+        request_rate: (total.seconds > 0.0).then(|| total.count / total.seconds),
+        error_ratio: (total.count > 0.0).then(|| errors / total.count),
+        p50_seconds,
+        p95_seconds,
+        p99_seconds,
+    }
+}
+
+async fn sightings(pool: &SqlitePool, range: Range) -> Result<Vec<Sighting>, QueryError> {
+    /// Newest rows that are looked at for services that send no metrics.
+    const NEWEST: i64 = 5_000;
+    let mut seen: Vec<Sighting> = sqlx::query_as(
+        "SELECT name, coalesce(namespace, ''), coalesce(instance, ''), max(seen_ms) * 1000000 FROM (
+           SELECT labels ->> '$.service_name' AS name, labels ->> '$.service_namespace' AS namespace,
+                  labels ->> '$.service_instance_id' AS instance,
+                  (SELECT max(time_ms) FROM samples WHERE series_id = id AND time_ms BETWEEN ?1 AND ?2) AS seen_ms
+           FROM series WHERE metric NOT LIKE '%\\_bucket' ESCAPE '\\')
+         WHERE name IS NOT NULL AND seen_ms IS NOT NULL GROUP BY name, namespace, instance",
+    )
+    .bind(range.since_ms())
+    .bind(range.until_ms())
+    .fetch_all(pool)
+    .await?;
+    let rows: Vec<Sighting> = sqlx::query_as(
+        "SELECT service_name, service_namespace, service_instance_id, max(seen_ns) FROM (
+           SELECT * FROM (SELECT resource_id, start_ns AS seen_ns FROM spans
+                          WHERE is_entry = 1 AND start_ns BETWEEN ?1 AND ?2 ORDER BY start_ns DESC LIMIT ?3)
+           UNION ALL
+           SELECT * FROM (SELECT resource_id, time_ns FROM logs
+                          WHERE time_ns BETWEEN ?1 AND ?2 ORDER BY time_ns DESC LIMIT ?3))
+         JOIN resources ON resources.id = resource_id GROUP BY resource_id",
+    )
+    .bind(range.since_ns)
+    .bind(range.until_ns)
+    .bind(NEWEST)
+    .fetch_all(pool)
+    .await?;
+    seen.extend(rows);
+    Ok(seen)
+}
