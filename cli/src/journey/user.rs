@@ -90,9 +90,11 @@ impl User {
         let (mut sample, answer) = self
             .call(Route::LogIn, Some(self.credentials()), None)
             .await;
-        self.session = session(&answer);
-        if sample.failure.is_none() && self.session.is_none() {
-            sample.failure = Some(Failure::NoToken);
+        if sample.failure.is_none() {
+            self.session = session(&answer);
+            if self.session.is_none() {
+                sample.failure = Some(Failure::NoToken);
+            }
         }
         sample
     }

@@ -171,6 +171,10 @@ impl Group {
         .await
     }
 
+    pub(super) fn is_running(&self) -> bool {
+        !self.running.is_empty()
+    }
+
     /// Stops all parts, the last started first; each has ended before the one it sends to is asked to.
     pub(super) async fn stop(&mut self, signals: &mut StopSignals) {
         let mut patience = STOP_DEADLINE;

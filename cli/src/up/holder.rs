@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr};
 
 use procfs::{
-    net::{TcpNetEntry, TcpState, tcp, tcp6},
+    net::{TcpState, tcp, tcp6},
     process::{FDTarget, Process, all_processes},
 };
 
@@ -33,7 +33,9 @@ pub(super) fn of(address: SocketAddr) -> Holder {
         .into_iter()
         .flatten()
         .flatten()
-        .filter(|socket| socket.state == TcpState::Listen && conflicts(socket, address))
+        .filter(|socket| {
+            socket.state == TcpState::Listen && conflicts(socket.local_address, address)
+        })
         .map(|socket| socket.inode)
         .collect();
     let processes = all_processes().into_iter().flatten().flatten();
@@ -46,8 +48,7 @@ pub(super) fn of(address: SocketAddr) -> Holder {
     })
 }
 
-fn conflicts(socket: &TcpNetEntry, address: SocketAddr) -> bool {
-    let local = socket.local_address;
+fn conflicts(local: SocketAddr, address: SocketAddr) -> bool {
     local.port() == address.port()
         && (local.ip() == address.ip()
             || local.ip().is_unspecified()
@@ -71,28 +72,32 @@ mod tests {
 
     #[test]
     fn the_holder_of_a_port_is_found() {
-        for bound in ["127.0.0.1:0", "0.0.0.0:0"] {
-            let listener = TcpListener::bind(bound).unwrap();
-            let port = listener.local_addr().unwrap().port();
-            let Holder::Process { pid, command } = of(SocketAddr::from(([127, 0, 0, 1], port)))
-            else {
-                panic!("{bound}: not found");
-            };
-            assert_eq!(pid, std::process::id().cast_signed());
-            assert!(command.contains("trivium"), "{command}");
-        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let Holder::Process { pid, command } = of(listener.local_addr().unwrap()) else {
+            panic!("no process found");
+        };
+        assert_eq!(pid, std::process::id().cast_signed());
+        assert!(command.contains("trivium"), "{command}");
     }
 
     #[test]
     fn a_free_port_has_no_holder() {
-        let port = TcpListener::bind("127.0.0.1:0")
+        // An address of its own, so that no other test can take the port meanwhile.
+        let free = TcpListener::bind("127.0.0.77:0")
             .unwrap()
             .local_addr()
-            .unwrap()
-            .port();
-        assert_eq!(
-            of(SocketAddr::from(([127, 0, 0, 1], port))),
-            Holder::Unknown
-        );
+            .unwrap();
+        assert_eq!(of(free), Holder::Unknown);
+    }
+
+    #[test]
+    fn all_interfaces_conflict_with_each_address_of_the_port() {
+        let conflict = |local: &str, address: &str| {
+            conflicts(local.parse().unwrap(), address.parse().unwrap())
+        };
+        assert!(conflict("0.0.0.0:80", "127.0.0.1:80"));
+        assert!(conflict("127.0.0.1:80", "0.0.0.0:80"));
+        assert!(!conflict("127.0.0.2:80", "127.0.0.1:80"));
+        assert!(!conflict("127.0.0.1:81", "127.0.0.1:80"));
     }
 }

@@ -249,7 +249,8 @@ mod tests {
 
     #[test]
     fn one_address_for_two_parts_is_said_to_be_that() {
-        let free = TcpListener::bind("127.0.0.1:0")
+        // An address of its own, so that no other test can take the port meanwhile.
+        let free = TcpListener::bind("127.0.0.78:0")
             .unwrap()
             .local_addr()
             .unwrap();

@@ -79,8 +79,8 @@ pub(crate) async fn run(options: Options) -> Result<(), UpError> {
         outcome = serve(options, &state, &mut group) => outcome.map(|never| match never {}),
         () = signals.next() => Ok(()),
     };
-    if let Err(error) = &outcome {
-        eprintln!("✗ {error}");
+    if outcome.is_err() && group.is_running() {
+        eprintln!("✗ failed; stopping what runs");
     }
     group.stop(&mut signals).await;
     state.forget_parts()?;
