@@ -123,11 +123,10 @@ impl Observation {
             attributes.push(KeyValue::new("http.route", route));
         }
         if let Some(status) = status {
+            // Signed, for the bridge from `tracing` knows no other integers and would make it text.
+            let status = i64::from(status);
             self.span.record("http.response.status_code", status);
-            attributes.push(KeyValue::new(
-                "http.response.status_code",
-                i64::from(status),
-            ));
+            attributes.push(KeyValue::new("http.response.status_code", status));
         }
         if let Some(error_type) = error_type {
             self.span.record("error.type", error_type.as_str());
