@@ -16,7 +16,7 @@ pub(crate) struct Step {
     name: String,
     started: Instant,
     spinner: Option<ProgressBar>,
-    last_plain_line: Instant,
+    last_plain_line: Option<Instant>,
 }
 
 impl Step {
@@ -39,7 +39,7 @@ impl Step {
             name,
             started: now,
             spinner,
-            last_plain_line: now,
+            last_plain_line: None,
         }
     }
 
@@ -47,8 +47,11 @@ impl Step {
     pub(crate) fn phase(&mut self, phase: &str) {
         match &self.spinner {
             Some(spinner) => spinner.set_message(phase.to_owned()),
-            None if self.last_plain_line.elapsed() >= PLAIN_INTERVAL => {
-                self.last_plain_line = Instant::now();
+            None if self
+                .last_plain_line
+                .is_none_or(|line| line.elapsed() >= PLAIN_INTERVAL) =>
+            {
+                self.last_plain_line = Some(Instant::now());
                 eprintln!("  {} ({:.0?}): {phase}", self.name, self.started.elapsed());
             }
             None => {}

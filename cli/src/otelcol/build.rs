@@ -53,10 +53,7 @@ pub(crate) async fn into_cache(
     let final_folder = cache.join(&manifest.hash);
     fs::create_dir_all(&final_folder).map_err(cache_error)?;
 
-    let mut step = Step::start(format!(
-        "Collector {} (built once, takes minutes)",
-        manifest.version
-    ));
+    let mut step = Step::start(format!("Collector {}", manifest.version));
     let _lock = lock(&cache.join("build.lock"), &mut step)
         .await
         .map_err(cache_error)?;
@@ -65,6 +62,7 @@ pub(crate) async fn into_cache(
         return Ok(());
     }
 
+    step.phase("building, which takes minutes the first time");
     let work = cache.join("building");
     remove(&work).map_err(cache_error)?;
     fs::create_dir_all(&work).map_err(cache_error)?;

@@ -97,7 +97,8 @@ async fn build(program: &'static str, root: &Path, log: &Path) -> Result<PathBuf
             program,
         ])
         .current_dir(root);
-    let mut step = Step::start(format!("{program} (built once, takes minutes)"));
+    let mut step = Step::start(program);
+    step.phase("building, which takes minutes the first time");
     let messages =
         compile::run(cargo, log, &mut step, phase)
             .await
