@@ -5,38 +5,53 @@
 use std::{error::Error, process::ExitCode, sync::Arc};
 
 use clap::Parser;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use trivium_app::{App, Server, Settings};
 use trivium_telemetry::Telemetry;
 
 type StartError = Box<dyn Error + Send + Sync>;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let settings = Settings::parse();
-    match run(settings).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("trivium-app: {}", chain(error.as_ref()));
-            ExitCode::from(2)
-        }
-    }
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return cannot_start(&error),
+    };
+    let exit_code = runtime.block_on(run(settings));
+    // A hash that still runs is of a request that was cut: nobody waits for it.
+    runtime.shutdown_background();
+    exit_code
 }
 
-async fn run(settings: Settings) -> Result<(), StartError> {
+async fn run(settings: Settings) -> ExitCode {
     let telemetry = Telemetry::builder("auth")
         .version(env!("CARGO_PKG_VERSION"))
         .namespace("trivium")
-        .init()?;
-    let outcome = serve(settings).await;
-    if let Err(error) = &outcome {
-        tracing::error!(name: "server.start.failed", error = error.as_ref() as &dyn Error, "can't start");
-    }
+        .init();
+    let telemetry = match telemetry {
+        Ok(telemetry) => telemetry,
+        Err(error) => return cannot_start(&error),
+    };
+    let exit_code = match serve(settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => cannot_start(error.as_ref()),
+    };
     // What could not be delivered is lost, which is no reason to call the run failed.
     if let Err(error) = telemetry.shutdown().await {
         eprintln!("trivium-app: {error}");
     }
-    outcome
+    exit_code
+}
+
+/// Tells whoever started it, and whoever reads the logs of the service.
+fn cannot_start(error: &dyn Error) -> ExitCode {
+    let error = chain(error);
+    eprintln!("trivium-app can't start: {error}");
+    tracing::info!(name: "server.start.failed", error, "can't start");
+    ExitCode::from(2)
 }
 
 async fn serve(settings: Settings) -> Result<(), StartError> {
@@ -85,7 +100,11 @@ fn chain(error: &dyn Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        line.push_str(&format!(": {error}"));
+        let text = error.to_string();
+        // Some errors repeat their cause in their own words.
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
         cause = error.source();
     }
     line

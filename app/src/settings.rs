@@ -4,10 +4,17 @@
 //! and a message that names the flag, the variable, the value and what is accepted; a secret's value is never printed.
 //! `OTEL_*` variables are read by the telemetry library.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{ffi::OsStr, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{
+    Arg, Command, Parser,
+    builder::TypedValueParser,
+    error::{Error, ErrorKind},
+};
 use secrecy::SecretString;
+
+/// RFC 7518, 3.2: a key of HS256 has at least the size of its hash.
+const MIN_SECRET_BYTES: usize = 32;
 
 /// The auth service of Trivium: sign-up, login and tokens over HTTP; traces, metrics and logs over OTLP.
 #[derive(Debug, Clone, Parser)]
@@ -41,7 +48,7 @@ pub struct Settings {
         long,
         env = "APP_JWT_SECRET",
         value_name = "APP_JWT_SECRET",
-        hide_env_values = true
+        hide_env_values = true, value_parser = SecretParser
     )]
     pub jwt_secret: Option<SecretString>,
 
@@ -85,6 +92,34 @@ fn whole_seconds(text: &str) -> Result<Duration, String> {
         return Err("must be whole seconds; write it like 90s, 15m or 1h".to_owned());
     }
     Ok(duration)
+}
+
+/// Checks the key without printing it, as the errors of clap's own parsers would.
+#[derive(Clone)]
+struct SecretParser;
+
+impl TypedValueParser for SecretParser {
+    type Value = SecretString;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<SecretString, Error> {
+        let problem = match value.to_str() {
+            Some(secret) if secret.len() >= MIN_SECRET_BYTES => return Ok(secret.into()),
+            Some(secret) => format!(
+                "has {} bytes, but HS256 needs at least {MIN_SECRET_BYTES}",
+                secret.len()
+            ),
+            None => "is not UTF-8".to_owned(),
+        };
+        let message = format!(
+            "APP_JWT_SECRET (--jwt-secret) {problem}; make one with: openssl rand -hex 32\n"
+        );
+        Err(Error::raw(ErrorKind::ValueValidation, message).with_cmd(command))
+    }
 }
 
 #[cfg(test)]
@@ -136,5 +171,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_secret_has_at_least_32_bytes_and_is_never_printed() {
+        assert!(parse(&["--jwt-secret=hunter2-hunter2-hunter2-hunter2-"]).is_ok());
+        let error = parse(&["--jwt-secret=hunter2-hunter2-hunter2-hunter2"]).unwrap_err();
+        assert!(
+            error.contains(
+                "APP_JWT_SECRET (--jwt-secret) has 31 bytes, but HS256 needs at least 32; make one"
+            ),
+            "{error}"
+        );
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }

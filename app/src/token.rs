@@ -28,8 +28,6 @@ const TYPE: &str = "at+jwt";
 const ISSUER: &str = "trivium-auth";
 const AUDIENCE: &str = "trivium";
 const LEEWAY_SECONDS: u64 = 5;
-/// RFC 7518, 3.2: a key of HS256 has at least the size of its hash.
-const MIN_SECRET_BYTES: usize = 32;
 
 /// Signs and verifies access tokens with one key.
 pub(crate) struct Tokens {
@@ -40,6 +38,7 @@ pub(crate) struct Tokens {
     ttl: Duration,
 }
 
+/// All are required: a token without one of them is malformed.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -51,21 +50,10 @@ struct Claims {
     exp: u64,
 }
 
-/// Why a key can't sign.
+/// The crypto library refuses a key.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// It could be guessed.
-    #[error(
-        "APP_JWT_SECRET has {bytes} bytes, but HS256 needs at least {MIN_SECRET_BYTES}; make one with: openssl rand -hex 32"
-    )]
-    TooShort {
-        /// Its length.
-        bytes: usize,
-    },
-    /// The crypto library refused it.
-    #[error("APP_JWT_SECRET can't be used as a key")]
-    Unusable(#[source] JwtError),
-}
+#[error("the key of the access tokens can't be used")]
+pub struct KeyError(#[source] JwtError);
 
 /// Why a request is not authenticated. `Display` is for the client, [`TokenError::reason`] for logs and metrics.
 #[derive(Debug, thiserror::Error)]
@@ -106,31 +94,24 @@ impl From<JwtError> for TokenError {
             ErrorKind::InvalidIssuer => Self::Rejected("wrong_issuer"),
             ErrorKind::InvalidAudience => Self::Rejected("wrong_audience"),
             ErrorKind::ImmatureSignature => Self::Rejected("not_yet_valid"),
-            ErrorKind::MissingRequiredClaim(_) => Self::Rejected("missing_claim"),
             _ => Self::Rejected("malformed"),
         }
     }
 }
 
 impl Tokens {
-    /// Prepares a configured key.
+    /// With a configured key.
     ///
     /// # Errors
-    /// [`KeyError`] when it is too short or refused by the crypto library.
+    /// [`KeyError`].
     pub(crate) fn with_secret(secret: &SecretString, ttl: Duration) -> Result<Self, KeyError> {
-        let secret = secret.expose_secret().as_bytes();
-        if secret.len() < MIN_SECRET_BYTES {
-            return Err(KeyError::TooShort {
-                bytes: secret.len(),
-            });
-        }
-        Self::with_key(secret, ttl)
+        Self::with_key(secret.expose_secret().as_bytes(), ttl)
     }
 
-    /// Makes a key that lives as long as this value.
+    /// With a key that lives as long as this value.
     ///
     /// # Errors
-    /// [`KeyError::Unusable`] when the crypto library refuses it.
+    /// [`KeyError`].
     pub(crate) fn with_random_key(ttl: Duration) -> Result<Self, KeyError> {
         // A UUID v4 is 122 bits from the operating system's generator: three exceed the 256 that HS256 asks for.
         let key = SecretBox::new(Box::new(
@@ -143,7 +124,7 @@ impl Tokens {
         let encoding_key = EncodingKey::from_secret(key);
         let thumbprint = Jwk::from_encoding_key(&encoding_key, ALGORITHM)
             .and_then(|jwk| jwk.thumbprint(ThumbprintHash::SHA256))
-            .map_err(KeyError::Unusable)?;
+            .map_err(KeyError)?;
         let header = Header {
             typ: Some(TYPE.to_owned()),
             kid: Some(thumbprint),

@@ -1,0 +1,160 @@
+//! Sign-up, login, token: the journey, and each way in which it is refused.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Answer, PASSWORD, TestApp};
+
+#[tokio::test]
+async fn an_account_is_made_logged_into_and_read_with_and_without_the_slash() {
+    for slash in ["", "/"] {
+        let app = TestApp::start(&["--token-ttl=90s"]).await;
+        let before = SystemTime::now();
+        let body = json!({"email": " Ada@Example.com ", "password": PASSWORD});
+        let account = app.post(&format!("/signup{slash}"), &body).await;
+        assert_eq!(account.status, 201);
+        assert_eq!(account.body["email"], "ada@example.com");
+        assert_eq!(account.body["id"].as_str().unwrap().len(), 36);
+        let created_at =
+            humantime::parse_rfc3339(account.body["created_at"].as_str().unwrap()).unwrap();
+        assert!(created_at + Duration::from_millis(1) > before && created_at <= SystemTime::now());
+
+        let body = json!({"email": "ADA@example.com", "password": PASSWORD});
+        let login = app.post(&format!("/login{slash}"), &body).await;
+        assert_eq!(login.status, 200);
+        assert_eq!(
+            (&login.body["token_type"], &login.body["expires_in"]),
+            (&json!("bearer"), &json!(90))
+        );
+        assert_eq!(login.body.as_object().unwrap().len(), 3);
+
+        let token = login.body["access_token"].as_str().unwrap();
+        let request = app
+            .request(Method::GET, &format!("/users/me{slash}"))
+            .header("authorization", format!("bearer {token}"));
+        let me = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!((me.status.as_u16(), me.body), (200, account.body));
+        app.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_one_account() {
+    let app = TestApp::start(&[]).await;
+    assert_eq!(app.signup("ada@example.com").await.status, 201);
+    for same in ["ada@example.com", "ADA@EXAMPLE.COM"] {
+        let message = app.signup(same).await.error(409, "email_taken").to_owned();
+        assert_eq!(
+            message,
+            "this e-mail address has an account already; log in instead"
+        );
+    }
+    let (one, other) = tokio::join!(app.signup("bob@example.com"), app.signup("bob@example.com"));
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409], "two at once");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_user_and_a_wrong_password_are_told_the_same() {
+    let app = TestApp::start(&[]).await;
+    app.signup("ada@example.com").await;
+    let tell = async |email: &str| {
+        let mut answer = app.login(email, "wrong password").await;
+        answer.error(401, "invalid_credentials");
+        assert_eq!(answer.headers["www-authenticate"], "Bearer");
+        answer.body["error"]["request_id"].take();
+        answer.body
+    };
+    assert_eq!(
+        tell("nobody@example.com").await,
+        tell("ada@example.com").await
+    );
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_unknown_user_and_a_wrong_password_take_the_same_time() {
+    let app = TestApp::start(&["--bcrypt-cost=8"]).await;
+    app.signup("ada@example.com").await;
+    let time = async |email: &str| {
+        let start = Instant::now();
+        assert_eq!(app.login(email, "wrong password").await.status, 401);
+        start.elapsed().as_secs_f64()
+    };
+    let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
+    for _ in 0..15 {
+        unknown.push(time("nobody@example.com").await);
+        wrong.push(time("ada@example.com").await);
+    }
+    let median = |times: &mut Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let ratio = median(&mut unknown) / median(&mut wrong);
+    assert!(
+        (0.67..1.5).contains(&ratio),
+        "unknown user / wrong password = {ratio}"
+    );
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_good_token_there_is_no_account() {
+    let app = TestApp::start(&[]).await;
+    let answer = app.get("/users/me/").await;
+    let message = answer.error(401, "missing_token");
+    assert_eq!(
+        message,
+        "this path needs an access token; send it as: authorization: Bearer TOKEN"
+    );
+    assert_eq!(answer.headers["www-authenticate"], "Bearer");
+
+    let answer = app.me("not.a.token").await;
+    assert_eq!(
+        answer.error(401, "invalid_token"),
+        "the access token is not valid; log in again"
+    );
+    assert_eq!(
+        answer.headers["www-authenticate"],
+        "Bearer error=\"invalid_token\""
+    );
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn accounts_and_tokens_outlive_a_restart_with_a_configured_key_and_tokens_do_not_without() {
+    let secret = format!("--jwt-secret={}", "k".repeat(32));
+    let mut app = TestApp::start(&[&secret]).await;
+    let account = app.signup("ada@example.com").await.body;
+    let login = app.login("ada@example.com", PASSWORD).await;
+    let token = login.body["access_token"].as_str().unwrap();
+
+    app = TestApp::start_in(app.stop().await, &[&secret]).await;
+    assert_eq!(app.me(token).await.body, account);
+
+    app = TestApp::start_in(app.stop().await, &[]).await;
+    app.me(token).await.error(401, "invalid_token");
+    assert_eq!(app.login("ada@example.com", PASSWORD).await.status, 200);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_good_token_of_another_database_has_no_account() {
+    let secret = format!("--jwt-secret={}", "k".repeat(32));
+    let (app, other) = (
+        TestApp::start(&[&secret]).await,
+        TestApp::start(&[&secret]).await,
+    );
+    app.signup("ada@example.com").await;
+    let login = app.login("ada@example.com", PASSWORD).await;
+    other
+        .me(login.body["access_token"].as_str().unwrap())
+        .await
+        .error(401, "invalid_token");
+    app.stop().await;
+    other.stop().await;
+}

@@ -1,0 +1,16 @@
+//! The service from outside: over real sockets, in this process or as the real program.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod accounts;
+mod bodies;
+#[allow(
+    dead_code,
+    reason = "shared with the tests of telemetry; each uses its part of it"
+)]
+#[path = "../../../telemetry/tests/support/collector.rs"]
+mod collector;
+mod limits;
+mod program;
+mod routes;
+mod signals;
+mod support;
