@@ -1,7 +1,8 @@
 //! What the telemetry says of itself, on standard error: it cannot send word of its own outage through itself.
 //!
 //! Events of this library and of the SDK (targets `trivium_telemetry` and `opentelemetry…`) go to standard error only,
-//! at most one in [`QUIET`] from each place in the code, and never into OTLP, where they would feed themselves.
+//! from WARN up, at most one in [`QUIET`] from each place in the code, and never into OTLP, where they would feed
+//! themselves. The program's own errors go there too, for whoever starts it by hand; the rest of its events do not.
 
 use std::{
     collections::HashMap,
@@ -37,19 +38,30 @@ pub(crate) fn is_own(metadata: &Metadata<'_>) -> bool {
         || target.starts_with("trivium_telemetry")
 }
 
-/// Lets through to standard error what is at WARN or above, the telemetry's own words rate-limited.
+/// Lets through to standard error what belongs there.
 #[derive(Debug, Default)]
 pub(crate) struct StderrFilter {
     last: Mutex<HashMap<Identifier, Instant>>,
 }
 
+impl StderrFilter {
+    fn is_wanted(metadata: &Metadata<'_>) -> bool {
+        let least = if is_own(metadata) {
+            Level::WARN
+        } else {
+            Level::ERROR
+        };
+        metadata.is_event() && *metadata.level() <= least
+    }
+}
+
 impl<S> Filter<S> for StderrFilter {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        metadata.is_event() && *metadata.level() <= Level::WARN
+        Self::is_wanted(metadata)
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if metadata.is_event() && *metadata.level() <= Level::WARN {
+        if Self::is_wanted(metadata) {
             Interest::always()
         } else {
             Interest::never()
