@@ -91,7 +91,11 @@ impl Collector {
     /// Drops all connections and stops listening.
     pub(crate) fn pause(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // On a thread of its own, for a test may run inside a runtime, which must not wait. When this returns, no
+            // connection is left that could still take something in.
+            let ended =
+                std::thread::spawn(move || runtime.shutdown_timeout(Duration::from_secs(5)));
+            ended.join().unwrap();
         }
     }
 
