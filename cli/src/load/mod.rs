@@ -74,7 +74,7 @@ pub(crate) async fn run(options: Options) -> Result<(), LoadError> {
     } else {
         summary.write_text(&mut io::stdout())?;
     }
-    if stats.answered() == 0 {
+    if stats.all.requests > 0 && stats.answered() == 0 {
         return Err(LoadError::NoAnswer {
             target: target.to_string(),
         });

@@ -83,8 +83,9 @@ pub(crate) async fn run(options: Options) -> Result<(), UpError> {
         eprintln!("✗ failed; stopping what runs");
     }
     group.stop(&mut signals).await;
-    state.forget_parts()?;
-    outcome
+    let forgotten = state.forget_parts();
+    outcome?;
+    Ok(forgotten?)
 }
 
 async fn serve(

@@ -36,8 +36,11 @@ pub(super) fn write(
     )?;
     writeln!(out, "  logs   {}", logs.display())?;
     writeln!(out, "\nTry a first request:\n")?;
+    // The process id makes the address new at each start, so that the answer is never "taken".
+    let email = format!("me-{}@example.com", std::process::id());
     writeln!(
         out,
-        "  curl {app}signup/ --json '{{\"email\": \"me@example.com\", \"password\": \"correct horse\"}}'\n"
+        "  curl {app}signup/ -H 'content-type: application/json' \\\n       \
+         -d '{{\"email\": \"{email}\", \"password\": \"correct horse\"}}'\n"
     )
 }

@@ -52,7 +52,7 @@ impl<'a> Running<'a> {
             .unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut welcome = String::new();
-        while !welcome.contains("curl") {
+        while !welcome.contains("-d '{") {
             if stdout.read_line(&mut welcome).unwrap() == 0 {
                 panic!("not ready: {}", stderr(&mut child));
             }
