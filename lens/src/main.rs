@@ -1,4 +1,4 @@
-//! The program `trivium-lens`: configuration → store → serve → signal → drain.
+//! The program `trivium-lens`: configuration → telemetry → store → serve → signal → drain → flush.
 
 use std::process::ExitCode;
 
@@ -6,6 +6,7 @@ use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use trivium_lens::config::Config;
 use trivium_lens::server::Lens;
+use trivium_telemetry::Telemetry;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -20,6 +21,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
+    let telemetry = Telemetry::builder("trivium-lens")
+        .version(env!("CARGO_PKG_VERSION"))
+        .namespace("trivium")
+        .init()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let lens = Lens::start(config).await?;
@@ -31,5 +36,9 @@ async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
         _ = interrupt.recv() => {}
     }
     lens.stop().await;
+    // The Collector may have ended before; what it does not take then is lost, and is no failure of lens.
+    if let Err(error) = telemetry.shutdown().await {
+        eprintln!("trivium-lens: {error}");
+    }
     Ok(())
 }

@@ -17,7 +17,7 @@ use tonic::transport::server::TcpIncoming;
 use crate::config::Config;
 use crate::ingest::{self, Ingest, TraceService};
 use crate::store::{Store, StoreError};
-use crate::{AppState, api};
+use crate::{AppState, api, page};
 
 /// How long requests that are under way may take when lens stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -73,7 +73,9 @@ impl Lens {
         };
         let ingest = Ingest::new(store.clone());
         let state = AppState { store };
-        let pages = api::router(state).merge(lens.health());
+        let pages = page::router(state.clone())
+            .merge(api::router(state))
+            .merge(lens.health());
         lens.serve(
             axum::serve(page.0, pages)
                 .with_graceful_shutdown(lens.stopped())
@@ -114,11 +116,9 @@ impl Lens {
         self.store.close().await;
     }
 
-    fn serve<E: std::fmt::Display>(
-        &self,
-        server: impl Future<Output = Result<(), E>> + Send + 'static,
-    ) where
-        E: Send + 'static,
+    fn serve<E>(&self, server: impl Future<Output = Result<(), E>> + Send + 'static)
+    where
+        E: std::fmt::Display + Send + 'static,
     {
         self.servers.spawn(async move {
             if let Err(error) = server.await {

@@ -87,7 +87,7 @@ impl Received {
         };
         let decoded_bytes = match encoding {
             Encoding::Identity => sent.len(),
-            Encoding::Gzip => gzip_size(&sent),
+            Encoding::Gzip => gzip_size(&sent)?,
             Encoding::Snappy => {
                 snap::raw::decompress_len(&sent).map_err(|source| IngestError::Snappy { source })?
             }
@@ -147,7 +147,11 @@ fn text(headers: &HeaderMap, name: http::HeaderName) -> &str {
 }
 
 /// The decompressed size from the last four bytes, little-endian (RFC 1952, ISIZE).
-fn gzip_size(sent: &[u8]) -> usize {
-    sent.last_chunk::<4>()
-        .map_or(0, |size| u32::from_le_bytes(*size) as usize)
+fn gzip_size(sent: &[u8]) -> Result<usize, IngestError> {
+    match (sent.starts_with(&[0x1f, 0x8b]), sent.last_chunk::<4>()) {
+        (true, Some(size)) => Ok(u32::from_le_bytes(*size) as usize),
+        _ => Err(IngestError::Gzip {
+            source: std::io::Error::other("it does not begin with 1f 8b"),
+        }),
+    }
 }

@@ -40,9 +40,15 @@ impl Store {
     /// Opens or makes the database, brings its schema up to date and starts the writer.
     pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         let opened = open::open(&config.path).await?;
+        let writer = writer::Writer::start(opened.writer, config)
+            .await
+            .map_err(|source| StoreError::Open {
+                path: config.path.clone(),
+                source,
+            })?;
         Ok(Self {
             readers: opened.readers,
-            writer: writer::Writer::start(opened.writer, config),
+            writer,
             _lock: Arc::new(opened.lock),
         })
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use opentelemetry::metrics::{Gauge, Histogram};
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
@@ -62,7 +63,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: SqliteConnection, config: &StoreConfig) -> Self {
+    pub(super) async fn start(
+        mut connection: SqliteConnection,
+        config: &StoreConfig,
+    ) -> sqlx::Result<Self> {
+        // From the rows, and not only from the clock: it may have been set back, and a row whose id is taken is ignored.
+        let last_id = sqlx::query_scalar(
+            "SELECT max(coalesce((SELECT max(id) FROM spans), 0), coalesce((SELECT max(id) FROM logs), 0))",
+        )
+        .fetch_one(&mut connection)
+        .await?;
         let (queue, waiting) = mpsc::channel(QUEUE);
         let writer = Self {
             queue,
@@ -74,15 +84,16 @@ impl Writer {
             connection,
             resources: IdCache::default(),
             series: IdCache::default(),
-            last_id: 0,
+            last_id,
             retention: Retention::new(config),
             wal: wal_path(&config.path),
             last_reset: Instant::now(),
             is_failing: Arc::clone(&writer.is_failing),
+            statistics: Statistics::new(),
         };
         writer.task.spawn(task.run(waiting, writer.closing.clone()));
         writer.task.close();
-        writer
+        Ok(writer)
     }
 
     pub(super) async fn write(&self, batch: Batch) -> Result<(), WriteError> {
@@ -119,6 +130,32 @@ struct Task {
     wal: PathBuf,
     last_reset: Instant,
     is_failing: Arc<AtomicBool>,
+    statistics: Statistics,
+}
+
+/// lens's own metrics of the store. Without exemplars: there are no spans here to point to.
+struct Statistics {
+    transaction_seconds: Histogram<f64>,
+    used_bytes: Gauge<u64>,
+}
+
+impl Statistics {
+    fn new() -> Self {
+        let meter = opentelemetry::global::meter("trivium-lens");
+        Self {
+            transaction_seconds: meter
+                .f64_histogram("lens.store.transaction.duration")
+                .with_unit("s")
+                .with_description("Time to store what waited, commit included")
+                .with_boundaries(trivium_telemetry::metrics::DURATION_BOUNDARIES.to_vec())
+                .build(),
+            used_bytes: meter
+                .u64_gauge("lens.store.size")
+                .with_unit("By")
+                .with_description("Bytes in use of the database file")
+                .build(),
+        }
+    }
 }
 
 impl Task {
@@ -157,7 +194,11 @@ impl Task {
             batches.push(next.batch);
             callers.push(next.done);
         }
+        let started = Instant::now();
         let stored = self.try_commit(batches).await;
+        self.statistics
+            .transaction_seconds
+            .record(started.elapsed().as_secs_f64(), &[]);
         self.report(stored.as_ref().copied());
         let answer = stored.map_err(|error| {
             // What the rolled back transaction had inserted is not there.
@@ -181,7 +222,7 @@ impl Task {
                 tracing::error!(name: "lens.store.failing", %error, "the store cannot write; senders are told to retry");
             }
             Ok(()) if was_failing => {
-                tracing::info!(name: "lens.store.recovered", "the store writes again")
+                tracing::info!(name: "lens.store.recovered", "the store writes again");
             }
             _ => {}
         }
@@ -189,7 +230,8 @@ impl Task {
 
     /// One chunk of retention, and a bound for the write-ahead log.
     async fn keep_within_limits(&mut self) -> sqlx::Result<()> {
-        self.retention.check(&mut self.connection).await?;
+        let used_bytes = self.retention.check(&mut self.connection).await?;
+        self.statistics.used_bytes.record(used_bytes, &[]);
         if self.retention.advance(&mut self.connection).await? {
             self.series.clear();
         }
@@ -211,32 +253,47 @@ impl Task {
         self.connection.close().await
     }
 
+    /// One transaction, by plain statements: sqlx's transaction does not notice that SQLite has ended its own after a full
+    /// disk, and never begins another.
     async fn try_commit(&mut self, batches: Vec<Batch>) -> sqlx::Result<()> {
-        let now_ms = now_ms();
-        let mut next_id = self.last_id.max(now_ms << ID_SHIFT);
-        let mut new_id = move || {
-            next_id += 1;
-            next_id
+        sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut self.connection)
+            .await?;
+        let stored = match self.insert(batches).await {
+            Ok(()) => sqlx::query("COMMIT")
+                .execute(&mut self.connection)
+                .await
+                .map(|_| ()),
+            Err(error) => Err(error),
         };
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        if stored.is_err() {
+            // Fails when SQLite has done it, which is as good.
+            let _ = sqlx::query("ROLLBACK").execute(&mut self.connection).await;
+        }
+        stored
+    }
+
+    async fn insert(&mut self, batches: Vec<Batch>) -> sqlx::Result<()> {
+        let connection = &mut self.connection;
+        let now_ms = now_ms();
+        self.last_id = self.last_id.max(now_ms << ID_SHIFT);
+        let mut new_id = || {
+            self.last_id += 1;
+            self.last_id
+        };
         let mut spans = Vec::new();
         let mut logs = Vec::new();
         let mut samples = Vec::new();
         let mut exemplars = Vec::new();
         for batch in batches {
             if let Some(digest) = batch.digest
-                && !is_new(&mut transaction, digest, now_ms).await?
+                && !is_new(connection, digest, now_ms).await?
             {
                 continue;
             }
             for span in batch.spans {
-                let resource_id = resource_id(
-                    &mut transaction,
-                    &mut self.resources,
-                    &span.resource,
-                    now_ms,
-                )
-                .await?;
+                let resource_id =
+                    resource_id(connection, &mut self.resources, &span.resource, now_ms).await?;
                 spans.push(SpanRow {
                     id: new_id(),
                     resource_id,
@@ -245,8 +302,7 @@ impl Task {
             }
             for log in batch.logs {
                 let resource_id =
-                    resource_id(&mut transaction, &mut self.resources, &log.resource, now_ms)
-                        .await?;
+                    resource_id(connection, &mut self.resources, &log.resource, now_ms).await?;
                 logs.push(LogRow {
                     id: new_id(),
                     resource_id,
@@ -254,7 +310,7 @@ impl Task {
                 });
             }
             for rows in batch.series {
-                let series_id = series_id(&mut transaction, &mut self.series, &rows.series).await?;
+                let series_id = series_id(connection, &mut self.series, &rows.series).await?;
                 samples.extend(rows.samples.into_iter().map(|sample| (series_id, sample)));
                 exemplars.extend(
                     rows.exemplars
@@ -263,13 +319,10 @@ impl Task {
                 );
             }
         }
-        rows::insert_spans(&mut transaction, spans.into_iter()).await?;
-        rows::insert_logs(&mut transaction, logs.into_iter()).await?;
-        rows::insert_samples(&mut transaction, samples.into_iter()).await?;
-        rows::insert_exemplars(&mut transaction, exemplars.into_iter()).await?;
-        transaction.commit().await?;
-        self.last_id = new_id();
-        Ok(())
+        rows::insert_spans(connection, spans.into_iter()).await?;
+        rows::insert_logs(connection, logs.into_iter()).await?;
+        rows::insert_samples(connection, samples.into_iter()).await?;
+        rows::insert_exemplars(connection, exemplars.into_iter()).await
     }
 }
 
@@ -349,3 +402,6 @@ fn wal_path(database: &Path) -> PathBuf {
     path.push("-wal");
     path.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,4 +2,16 @@
 
 mod api_metrics;
 mod api_traces;
+mod browser;
+mod ingest_logs;
+mod ingest_metrics;
+mod ingest_refusals;
+mod ingest_traces;
+mod page;
+mod preview;
+mod process;
+mod retention;
+mod sample;
 mod seed;
+mod support;
+mod webdriver;
