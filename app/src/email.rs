@@ -44,7 +44,6 @@ impl Email {
     }
 
     /// The normalised address.
-    #[must_use]
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

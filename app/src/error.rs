@@ -46,8 +46,8 @@ pub(crate) enum ApiError {
     /// The body did not arrive in its time.
     #[error("the body did not arrive in time; send it without pauses")]
     BodyTimeout,
-    /// The connection broke before the body was complete.
-    #[error("the body ended too early")]
+    /// The connection broke before the body was complete, or its chunks are not well-formed.
+    #[error("the body could not be read to its end")]
     BodyIncomplete(#[source] hyper::Error),
     /// The body is JSON, but not what the route asks for; each wrong field is listed.
     #[error("some fields can't be used; each is listed with what it must be")]
@@ -110,7 +110,6 @@ const RETRY_AFTER_SECONDS: u64 = 1;
 
 impl ApiError {
     /// Turns what came out of the layers back into what it was.
-    #[must_use]
     pub(crate) fn from_stack(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(error) => *error,
@@ -126,7 +125,6 @@ impl ApiError {
     }
 
     /// The status, and the code that programs compare.
-    #[must_use]
     pub(crate) fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
@@ -153,7 +151,6 @@ impl ApiError {
     }
 
     /// The true reason, for logs and metrics: one of a small fixed set of words.
-    #[must_use]
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::InvalidCredentials(CredentialsError::UnknownUser) => "unknown_user",
@@ -165,7 +162,6 @@ impl ApiError {
     }
 
     /// The answer that tells a client of this error.
-    #[must_use]
     pub(crate) fn to_response(&self, request_id: &str) -> Response<Body> {
         let (status, code) = self.status_and_code();
         let fields = match self {

@@ -24,7 +24,6 @@ pub(crate) enum Route {
 
 impl Route {
     /// The route of a path.
-    #[must_use]
     pub(crate) fn of(path: &str) -> Option<Self> {
         match path.strip_suffix('/').unwrap_or(path) {
             "" => Some(Self::Index),
@@ -38,7 +37,6 @@ impl Route {
     }
 
     /// The template, as `http.route` has it.
-    #[must_use]
     pub(crate) fn template(self) -> &'static str {
         match self {
             Self::Index => "/",
@@ -51,7 +49,6 @@ impl Route {
     }
 
     /// The methods, as the `Allow` header lists them.
-    #[must_use]
     pub(crate) fn allow(self) -> &'static str {
         match self {
             Self::Index | Self::Livez | Self::Readyz | Self::Me => "GET, HEAD",
@@ -60,7 +57,6 @@ impl Route {
     }
 
     /// Whether the route answers the method. HEAD is a GET whose body the server leaves out.
-    #[must_use]
     pub(crate) fn answers(self, method: &Method) -> bool {
         self.allow()
             .split(", ")
@@ -68,7 +64,6 @@ impl Route {
     }
 
     /// Whether an orchestrator asks here if the process is well: such a request must not queue behind the others.
-    #[must_use]
     pub(crate) fn is_probe(self) -> bool {
         matches!(self, Self::Livez | Self::Readyz)
     }

@@ -1,13 +1,15 @@
 //! The network side: accepts connections, serves HTTP/1.1 on them, and drains them at the end.
 //!
-//! It promises that no error of a connection or of accepting ends it; that a client which is silent, slow with its head or
-//! idle is closed after `APP_REQUEST_TIMEOUT`; that at most [`MAX_CONNECTIONS`] are open, the next waiting in the kernel's queue; and that
-//! a request which has begun when the service is told to stop has `APP_DRAIN_TIMEOUT` to end. No TLS and no HTTP/2: both are a
-//! proxy's, and hyper-util's protocol detection has no timeout.
+//! - No error of a connection or of accepting ends it.
+//! - A client that is silent, slow with its head or idle is closed after `APP_REQUEST_TIMEOUT`.
+//! - At most [`MAX_CONNECTIONS`] are open; the next wait in the kernel's queue.
+//! - A request that has begun when the service is told to stop has `APP_DRAIN_TIMEOUT` to end. There is no pause between
+//!   the two: a balancer should stop sending before it sends the signal.
+//! - No TLS and no HTTP/2: both are a proxy's, and hyper-util's protocol detection has no timeout.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -132,7 +134,7 @@ impl Connections {
         match listener.accept().await {
             Ok((stream, peer)) => self.serve(stream, peer, permit),
             Err(error) => {
-                tracing::warn!(name: "server.accept.failed", error = &error as &dyn std::error::Error, "can't accept");
+                tracing::warn!(name: "server.accept.failed", error = &error as &dyn Error, "can't accept");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -143,7 +145,7 @@ impl Connections {
         // which its first read will tell.
         let _ = stream.set_nodelay(true);
         let stack = self.stack.clone();
-        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             stack.clone().oneshot(request)
         });
@@ -154,7 +156,7 @@ impl Connections {
             let _held_to_the_end = permit;
             if let Err(error) = connection.await {
                 // What clients do to their connections is theirs; the requests have their own logs.
-                tracing::debug!(name: "server.connection.failed", error = &error as &dyn std::error::Error, "connection failed");
+                tracing::debug!(name: "server.connection.failed", error = &error as &dyn Error, "connection failed");
             }
         });
     }

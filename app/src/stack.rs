@@ -52,7 +52,6 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// Builds the stack around the handlers.
-#[must_use]
 pub(crate) fn build(app: Arc<App>) -> Stack {
     let settings = app.settings.clone();
     let max_body = settings.max_body as usize;

@@ -74,7 +74,6 @@ pub(crate) enum TokenError {
 
 impl TokenError {
     /// One of a small fixed set of words.
-    #[must_use]
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Missing => "missing_token",
@@ -148,7 +147,6 @@ impl Tokens {
     }
 
     /// How long a new token is valid.
-    #[must_use]
     pub(crate) fn ttl(&self) -> Duration {
         self.ttl
     }

@@ -3,6 +3,8 @@
 //! Liveness says only that the process answers: what a restart can't cure must not cause one. Readiness turns to 503 when
 //! the database does not answer, and from the signal to stop on.
 
+use std::error::Error;
+
 use http::{Response, StatusCode};
 use serde::Serialize;
 
@@ -40,7 +42,7 @@ pub(super) async fn readyz(app: &App) -> Result<Response<Body>, ApiError> {
         return Err(ApiError::Stopping);
     }
     if let Err(error) = app.store.ping().await {
-        tracing::error!(name: "store.unreachable", error = &error as &dyn std::error::Error, "the database does not answer");
+        tracing::error!(name: "store.unreachable", error = &error as &dyn Error, "the database does not answer");
         return Err(ApiError::DatabaseUnreachable);
     }
     Ok(json::response(StatusCode::OK, &Probe { status: "ready" }))
