@@ -1,6 +1,6 @@
 //! Counters of what users attempt, each with exemplars: `auth.signups` and `auth.logins`, by `outcome` (`success`,
-//! `failure`) and, for failures, `reason` (a word of [`ApiError::reason`]). An attempt that its deadline or its client cut short is not among them, but in
-//! `http.server.request.duration` with status 504 or 499.
+//! `failure`) and, for failures, `reason` (a word of [`ApiError::reason`]). An attempt that its deadline or its client
+//! cut short is not among them, but in `http.server.request.duration` with status 504 or 499.
 
 use opentelemetry::KeyValue;
 use trivium_telemetry::metrics::{Counter, meter};

@@ -1,0 +1,69 @@
+//! Only the right password gets in, and the bounds hold.
+
+use super::*;
+
+const ONE_CORE: NonZero<usize> = NonZero::<usize>::MIN;
+
+fn hasher(queue_limit: Duration) -> Hasher {
+    Hasher::new(CHEAPEST_COST, ONE_CORE, queue_limit).unwrap()
+}
+
+#[test]
+fn a_password_has_8_to_71_bytes_and_no_nul() {
+    let check = |password: &str| NewPassword::parse(password.to_owned()).err();
+    assert_eq!(check(&"x".repeat(7)), Some(PasswordError::Length));
+    assert_eq!(check(&"x".repeat(8)), None);
+    assert_eq!(check(&"x".repeat(71)), None);
+    assert_eq!(check(&"x".repeat(72)), Some(PasswordError::Length));
+    assert_eq!(
+        check(&"é".repeat(36)),
+        Some(PasswordError::Length),
+        "36 characters are 72 bytes"
+    );
+    assert_eq!(check("12345678\0"), Some(PasswordError::Nul));
+}
+
+#[tokio::test]
+async fn only_the_right_password_verifies() {
+    let hasher = hasher(Duration::from_secs(5));
+    let password = "x".repeat(71);
+    let hash = hasher
+        .hash(NewPassword::parse(password.clone()).unwrap())
+        .await
+        .unwrap();
+    assert!(hash.starts_with("$2b$04$"), "{hash}");
+    let verify = async |password: String, hash: Option<&String>| {
+        hasher.verify(password.into(), hash.cloned()).await.unwrap()
+    };
+
+    assert!(verify(password.clone(), Some(&hash)).await);
+    assert!(!verify(password.clone(), None).await);
+    assert!(!verify("x".repeat(70), Some(&hash)).await);
+    assert!(!verify("x".repeat(72), Some(&hash)).await);
+    assert!(
+        !verify(format!("{password}\0"), Some(&hash)).await,
+        "bcrypt alone would accept this"
+    );
+}
+
+#[test]
+fn the_decoy_claims_the_configured_cost() {
+    let decoy: bcrypt::HashParts = decoy(11).unwrap().parse().unwrap();
+    assert_eq!(decoy.get_cost(), 11);
+}
+
+#[tokio::test]
+async fn who_waits_too_long_for_a_core_is_refused() {
+    let hasher = hasher(Duration::from_millis(20));
+    let busy = Arc::clone(&hasher.cores).acquire_owned().await.unwrap();
+    let refused = hasher.verify("whatever".into(), None).await;
+    assert!(
+        matches!(refused, Err(HashError::QueueTimeout(limit)) if limit == Duration::from_millis(20))
+    );
+
+    drop(busy);
+    assert!(
+        !hasher.verify("whatever".into(), None).await.unwrap(),
+        "a free core serves again"
+    );
+}
