@@ -5,7 +5,7 @@
 //! `trivium otelcol` finds. Where something is missing the test says so and ends well, but under `CI=true` it fails.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
-//mod browser;
+mod browser;
 mod client;
 mod collector_config;
 mod counts;
@@ -16,8 +16,8 @@ mod part;
 mod secrets;
 mod stack;
 mod up;
-//#[path = "../../../lens/tests/integration/webdriver.rs"]
-//mod webdriver;
+#[path = "../../../lens/tests/integration/webdriver.rs"]
+mod webdriver;
 
 use std::{
     path::PathBuf,

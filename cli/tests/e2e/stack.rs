@@ -9,6 +9,9 @@ use crate::{client::App, lens::Lens, part::Part, program, root, until};
 /// Short, so that tests need not wait for what is only a matter of time.
 const METRIC_INTERVAL_MS: &str = "500";
 
+/// So that tests need not wait for what is slow on purpose.
+const LEAST_BCRYPT_COST: u32 = 4;
+
 pub(crate) struct Stack {
     pub(crate) lens: Lens,
     otelcol: PathBuf,
@@ -50,6 +53,10 @@ impl Ports {
 impl Stack {
     /// Lens, the Collector and `apps` apps, all ready. `None` when there is no Collector here.
     pub(crate) async fn start(apps: usize) -> Option<Self> {
+        Self::start_with(apps, LEAST_BCRYPT_COST).await
+    }
+
+    pub(crate) async fn start_with(apps: usize, bcrypt_cost: u32) -> Option<Self> {
         let otelcol = crate::collector()?;
         let ports = Ports::free();
         let mut stack = Self {
@@ -64,7 +71,7 @@ impl Stack {
         stack.start_lens().await;
         stack.start_otelcol().await;
         for index in 0..apps {
-            stack.start_app(index).await;
+            stack.start_app(index, bcrypt_cost).await;
         }
         Some(stack)
     }
@@ -118,7 +125,7 @@ impl Stack {
         self.otelcol_part = Some(ready(part, health).await);
     }
 
-    async fn start_app(&mut self, index: usize) {
+    async fn start_app(&mut self, index: usize, bcrypt_cost: u32) {
         let mut command = Command::new(program("trivium-app"));
         command
             .env("APP_LISTEN", "127.0.0.1:0")
@@ -126,7 +133,7 @@ impl Stack {
                 "APP_DATABASE",
                 self.folder.path().join(format!("app{index}.db")),
             )
-            .env("APP_BCRYPT_COST", "4")
+            .env("APP_BCRYPT_COST", bcrypt_cost.to_string())
             .env(
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
                 format!("http://127.0.0.1:{}", self.ports.otlp_grpc),

@@ -1,0 +1,142 @@
+//! The tour of the README, by real clicks on live data. With `TRIVIUM_PICTURES=1` it makes the README's pictures.
+
+use std::time::Duration;
+
+use fantoccini::{Client, Locator};
+
+use crate::{
+    client::App,
+    root,
+    stack::Stack,
+    webdriver::{console, loaded, with_browser},
+};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn makes_pictures() -> bool {
+    std::env::var("TRIVIUM_PICTURES").is_ok_and(|value| value == "1")
+}
+
+/// Several users at once, some of whom mistype; for as long as a picture needs to show a history.
+async fn traffic(app: &App) {
+    let (users, rounds) = if makes_pictures() { (6, 60) } else { (3, 2) };
+    let users = (0..users).map(|user| {
+        let app = app.clone();
+        tokio::spawn(async move {
+            for round in 0..rounds {
+                let email = format!("user{user}.{round}@example.com");
+                let looks = fastrand::usize(4..12);
+                app.journey(&email, looks).await;
+                app.get("/").await;
+                app.get("/no/such/page").await;
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(200..1500))).await;
+            }
+        })
+    });
+    for user in users.collect::<Vec<_>>() {
+        user.await.unwrap();
+    }
+}
+
+async fn find(client: &Client, selector: &str) -> fantoccini::elements::Element {
+    let element = client
+        .wait()
+        .at_most(DEADLINE)
+        .for_element(Locator::Css(selector));
+    element
+        .await
+        .unwrap_or_else(|error| panic!("{selector}: {error}"))
+}
+
+/// The page that is looked at may be renewed between finding and clicking: then once more.
+async fn click(client: &Client, selector: &str) {
+    let first = find(client, selector).await.click().await;
+    if first.is_err() {
+        find(client, selector).await.click().await.unwrap();
+    }
+}
+
+async fn count(client: &Client, selector: &str) -> usize {
+    client.find_all(Locator::Css(selector)).await.unwrap().len()
+}
+
+async fn picture(client: &Client, name: &str) {
+    if makes_pictures() {
+        let png = client.screenshot().await.unwrap();
+        std::fs::write(root().join("docs").join(name), png).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_a_dot_to_its_trace_to_its_logs_and_back_to_the_metric() {
+    let Some(stack) = Stack::start_with(1, if makes_pictures() { 10 } else { 4 }).await else {
+        return;
+    };
+    traffic(stack.app(0)).await;
+    let first = stack.app(0).journey("tour@example.com", 5).await;
+    stack.lens.assert_observed(first.sent.last().unwrap()).await;
+
+    let lens = stack.lens.clone();
+    with_browser(async move |client| {
+        let range = if makes_pictures() { "?since=5m" } else { "" };
+        client.goto(&lens.url(&format!("/{range}"))).await.unwrap();
+        find(&client, "[data-testid=service]").await;
+        picture(&client, "overview.png").await;
+
+        let service = lens.url(&format!("/services/auth{range}"));
+        client.goto(&service).await.unwrap();
+        find(&client, "[data-testid=exemplar]").await;
+        picture(&client, "service.png").await;
+
+        // Dot → trace: the dot's span is marked, and it is the trace's server span.
+        click(&client, "[data-testid=exemplar]").await;
+        let trace_id = find(&client, "[data-testid=trace-id]").await;
+        let trace_id = trace_id.text().await.unwrap();
+        let chosen = find(&client, ".span.chosen").await;
+        let chosen = chosen.attr("data-span-id").await.unwrap().unwrap();
+        let root = lens.root(&trace_id).await.unwrap();
+        assert_eq!(root["span_id"], chosen.as_str());
+        picture(&client, "trace.png").await;
+
+        // Trace → its logs: as many as the API has.
+        let stored = crate::until("the trace's logs", || async {
+            let logs = lens.logs(&trace_id).await;
+            (!logs.is_empty()).then_some(logs.len())
+        })
+        .await;
+        // The page opened at the dot's span; the link to all logs is at its top, which may be under the header.
+        client.execute("scrollTo(0, 0)", Vec::new()).await.unwrap();
+        click(&client, "[data-testid=trace-logs]").await;
+        find(&client, "[data-testid=log]").await;
+        assert_eq!(count(&client, "[data-testid=log]").await, stored);
+        picture(&client, "logs.png").await;
+
+        // Log → its trace.
+        click(&client, "[data-testid=log-trace]").await;
+        let back = find(&client, "[data-testid=trace-id]").await;
+        assert_eq!(back.text().await.unwrap(), trace_id);
+
+        // Span → its own logs.
+        let logs = format!("[data-span-id='{chosen}'] [data-testid=span-logs]");
+        click(&client, &logs).await;
+        find(&client, "[data-testid=log]").await;
+        let url = client.current_url().await.unwrap();
+        assert!(url.query().unwrap().contains(&chosen), "{url}");
+        client.back().await.unwrap();
+
+        // Span → the metric of its route at that time.
+        let metric = format!("[data-span-id='{chosen}'] [data-testid=span-metric]");
+        click(&client, &metric).await;
+        find(&client, "[data-testid=marked]").await;
+        let url = client.current_url().await.unwrap();
+        assert_eq!(url.path(), "/services/auth");
+        assert!(count(&client, "[data-testid=exemplar]").await > 0);
+
+        let origin = lens.url("/");
+        for url in loaded(&client).await.unwrap() {
+            assert!(url.starts_with(&origin), "{url} was loaded");
+        }
+        assert_eq!(console(&client).await.unwrap(), [""; 0]);
+    })
+    .await;
+}
