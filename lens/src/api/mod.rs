@@ -13,6 +13,7 @@ use axum::routing::get;
 pub use error::ApiError;
 pub(crate) use params::trace_id_of_path;
 pub use params::{ParameterError, Params};
+pub(crate) use traces::log_range;
 
 use crate::AppState;
 

@@ -1,10 +1,64 @@
-//! The server-rendered page.
+//! The server-rendered page: services, traces and logs, and the four jumps between them. The whole state of a page is in its
+//! address; it works without scripts and asks nothing of any other host. All telemetry is text that maud escapes, and the
+//! content security policy would refuse it if it were not.
+
+mod address;
+mod assets;
+mod chart;
+mod error;
+mod format;
+mod home;
+mod layout;
+mod logs;
+mod parts;
+mod service;
+mod trace;
+mod traces;
+mod view;
+mod waterfall;
 
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::get;
+use http::HeaderValue;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 
 use crate::AppState;
 
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
 /// The routes of the page.
 pub fn router(state: AppState) -> Router {
-    Router::new().with_state(state)
+    Router::new()
+        .route("/", get(home::page))
+        .route("/services/{name}", get(service::page))
+        .route("/traces", get(traces::page))
+        .route("/traces/{trace_id}", get(trace::page))
+        .route("/logs", get(logs::page))
+        .merge(assets::router())
+        .fallback(error::no_such_page)
+        .layer(map_response(with_headers))
+        .with_state(state)
+}
+
+async fn with_headers(mut response: Response) -> Response {
+    let headers: [(HeaderName, &str); 3] = [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+    ];
+    for (name, value) in headers {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+        .headers_mut()
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
 }

@@ -1,5 +1,6 @@
-//! The services that sent something in a range, with how their HTTP servers did. A service that sends metrics is found by
-//! its series; one that sends only spans or logs is found among the last of those, so a silent one beside busy ones may be missed.
+//! The services that sent something in a range, with how their HTTP servers did. When a service sent its last metric is
+//! known to the millisecond, when its last span or log record, to the minute; of the latter, also those that came after
+//! the range's end count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +46,9 @@ pub struct Service {
     pub instances: usize,
     /// When it last sent something.
     pub last_seen: String,
+    /// The same in nanoseconds since the Unix epoch.
+    #[serde(skip)]
+    pub last_seen_ns: i64,
     /// How its HTTP server did.
     #[serde(flatten)]
     pub requests: Requests,
@@ -82,8 +86,18 @@ pub async fn services(
             namespace,
             instances: instances.len().max(1),
             last_seen: rfc3339(seen_ns),
+            last_seen_ns: seen_ns,
         });
     Ok(services.collect())
+}
+
+/// The names of the services seen in the range.
+pub async fn names(pool: &SqlitePool, range: Range) -> Result<BTreeSet<String>, QueryError> {
+    Ok(sightings(pool, range)
+        .await?
+        .into_iter()
+        .map(|(name, ..)| name)
+        .collect())
 }
 
 /// The request durations in the range of what `filter` lets through; empty when nobody has sent any yet.
@@ -140,8 +154,8 @@ fn requests(total: &Total, errors: f64) -> Requests {
 }
 
 async fn sightings(pool: &SqlitePool, range: Range) -> Result<Vec<Sighting>, QueryError> {
-    /// Newest rows that are looked at for services that send no metrics.
-    const NEWEST: i64 = 5_000;
+    /// Precision of `resources.seen_ms`.
+    const SEEN_WITHIN_MS: i64 = 60_000;
     let mut seen: Vec<Sighting> = sqlx::query_as(
         "SELECT name, coalesce(namespace, ''), coalesce(instance, ''), max(seen_ms) * 1000000 FROM (
            SELECT labels ->> '$.service_name' AS name, labels ->> '$.service_namespace' AS namespace,
@@ -154,20 +168,14 @@ async fn sightings(pool: &SqlitePool, range: Range) -> Result<Vec<Sighting>, Que
     .bind(range.until_ms())
     .fetch_all(pool)
     .await?;
-    let rows: Vec<Sighting> = sqlx::query_as(
-        "SELECT service_name, service_namespace, service_instance_id, max(seen_ns) FROM (
-           SELECT * FROM (SELECT resource_id, start_ns AS seen_ns FROM spans
-                          WHERE is_entry = 1 AND start_ns BETWEEN ?1 AND ?2 ORDER BY start_ns DESC LIMIT ?3)
-           UNION ALL
-           SELECT * FROM (SELECT resource_id, time_ns FROM logs
-                          WHERE time_ns BETWEEN ?1 AND ?2 ORDER BY time_ns DESC LIMIT ?3))
-         JOIN resources ON resources.id = resource_id GROUP BY resource_id",
+    let senders: Vec<Sighting> = sqlx::query_as(
+        "SELECT service_name, service_namespace, service_instance_id, seen_ms * 1000000 FROM resources
+         WHERE seen_ms > ?1 - ?2",
     )
-    .bind(range.since_ns)
-    .bind(range.until_ns)
-    .bind(NEWEST)
+    .bind(range.since_ms())
+    .bind(SEEN_WITHIN_MS)
     .fetch_all(pool)
     .await?;
-    seen.extend(rows);
+    seen.extend(senders);
     Ok(seen)
 }

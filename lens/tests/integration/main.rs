@@ -1,4 +1,5 @@
 //! One binary for all integration tests of lens: linking is what costs.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod api_metrics;
 mod api_traces;

@@ -12,6 +12,7 @@ use trivium_lens::store::{Store, StoreConfig};
 use trivium_lens::{AppState, api, page};
 
 pub(crate) struct SeededLens {
+    pub(crate) store: Store,
     /// `http://127.0.0.1:PORT`
     pub(crate) origin: String,
     server: tokio::task::JoinHandle<()>,
@@ -39,7 +40,7 @@ impl SeededLens {
         let server = tokio::spawn(async move {
             axum::serve(listener, router)
                 .await
-                .expect("serves until aborted")
+                .expect("serves until aborted");
         });
         Self {
             store,

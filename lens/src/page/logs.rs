@@ -1,0 +1,138 @@
+//! `/logs`: the search for log records.
+
+use axum::extract::State;
+use http::Uri;
+use maud::{Markup, html};
+
+use super::error::PageError;
+use super::format;
+use super::layout::{self, Section};
+use super::parts::{self, Colours};
+use super::view::View;
+use crate::AppState;
+use crate::api::{Params, log_range};
+use crate::query::logs::{self, LEVELS, LogRecord, Wanted};
+use crate::query::services;
+
+const LIMIT: i64 = 200;
+
+pub(super) async fn page(
+    State(state): State<AppState>,
+    uri: Uri,
+    params: Params,
+) -> Result<Markup, PageError> {
+    let view = View::read(
+        &uri,
+        params,
+        &["trace_id", "span_id", "service", "severity", "q", "limit"],
+    )?;
+    let pool = state.store.readers();
+    let params = &view.params;
+    let trace_id = params.trace_id()?;
+    let wanted = Wanted {
+        trace_id,
+        span_id: params.span_id("span_id")?,
+        service: params.text("service"),
+        min_severity: params.min_severity()?,
+        text: params.text("q"),
+        range: log_range(params, trace_id.is_some())?,
+        limit: params.limit(LIMIT)?,
+    };
+    let found = logs::search(pool, wanted).await?;
+    let services = services::names(pool, view.range).await?;
+    let services: Vec<&str> = services.iter().map(String::as_str).collect();
+    let content = html! {
+        h1 { "Logs" }
+        (of_trace(&view))
+        form.filters method="get" action="/logs" {
+            (parts::kept_range(&view))
+            @for name in ["trace_id", "span_id"] {
+                @if let Some(id) = params.text(name) { input type="hidden" name=(name) value=(id); }
+            }
+            (parts::choice("service", "Service", wanted.service, "all", &services))
+            (parts::choice("severity", "At least", params.text("severity"), "any", &LEVELS))
+            (parts::field("q", "Contains", wanted.text, "text, event name or attribute"))
+            button type="submit" { "Search" }
+            @if params.pairs().any(|(name, _)| !["since", "until", "live"].contains(&name)) {
+                a.reset href=(view.link("/logs")) { "Reset" }
+            }
+        }
+        div #logs data-live {
+            @if found.logs.is_empty() { p.note data-testid="empty" { "No log record in this range matches." } }
+            (list(&view, &found.logs))
+            (parts::searched_since(&view, found.searched_since.as_deref(), "records"))
+        }
+    };
+    Ok(layout::page(
+        "Logs",
+        Section::Logs,
+        &view,
+        trace_id.is_none(),
+        &content,
+    ))
+}
+
+/// Which trace and span the records are of, with the way back and the way to more.
+fn of_trace(view: &View) -> Markup {
+    let (trace_id, span_id) = (view.params.text("trace_id"), view.params.text("span_id"));
+    html! {
+        @if trace_id.is_some() || span_id.is_some() {
+            p.chips {
+                @if let Some(trace_id) = trace_id {
+                    span.chip {
+                        "trace " a href=(parts::trace_link(view, &trace_id).with_some("span", span_id)) { (trace_id) }
+                        a.close href=(view.address.clone().without("trace_id").without("span_id")) title="Records of all traces" { "×" }
+                    }
+                }
+                @if let Some(span_id) = span_id {
+                    span.chip { "span " b { (span_id) }
+                        a.close href=(view.address.clone().without("span_id")) title="All records of the trace" { "×" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn list(view: &View, records: &[LogRecord]) -> Markup {
+    let colours = Colours::of(records.iter().map(|record| record.service.as_str()));
+    html! {
+        div.logs {
+            @for record in records {
+                details.log data-testid="log" {
+                    summary {
+                        time datetime=(record.time) title=(record.time) { (format::clock(record.time_ns)) }
+                        span class={ "severity " (record.severity.to_ascii_lowercase()) } { (record.severity) }
+                        (colours.name(&record.service))
+                        span.text {
+                            (record.body)
+                            @if !record.event_name.is_empty() { span.event { (record.event_name) } }
+                        }
+                        @if let Some(trace_id) = record.trace_id {
+                            @let span_id = record.span_id.map(|id| id.to_string());
+                            a.jump href=(parts::trace_link(view, &trace_id).with_some("span", span_id.as_deref()))
+                                data-testid="log-trace" { "trace" }
+                        }
+                    }
+                    (detail(record))
+                }
+            }
+        }
+    }
+}
+
+fn detail(record: &LogRecord) -> Markup {
+    html! {
+        div.detail {
+            p.facts {
+                span { "time " b { (record.time) } }
+                span { "severity " b { (record.severity_number) } }
+                @if !record.scope.is_empty() { span { "scope " b { (record.scope) } } }
+                @if let Some(trace_id) = record.trace_id { span { "trace " code { (trace_id) } } }
+                @if let Some(span_id) = record.span_id { span { "span " code { (span_id) } } }
+            }
+            (parts::attributes("Attributes", &record.attributes))
+            (parts::attributes("Resource", &record.resource))
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Small parts that several pages show: service names with their colour, status badges, attribute tables, trace lists.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::address::Address;
+use super::format;
+use super::view::View;
+use crate::query::traces::{Status, Summary};
+
+/// Colours of services, in `lens.css` as `service0` to `service7`.
+const COLOURS: usize = 8;
+
+/// The colours of the services on one page: by name, so that a service keeps its colour from page to page, and
+/// distinct as long as there are colours.
+#[derive(Debug, Default)]
+pub(super) struct Colours(BTreeMap<String, usize>);
+
+impl Colours {
+    /// Chooses them.
+    pub(super) fn of<'a>(services: impl Iterator<Item = &'a str>) -> Self {
+        let mut by_name = BTreeMap::new();
+        for service in services {
+            if by_name.contains_key(service) {
+                continue;
+            }
+            let wanted = service
+                .bytes()
+                .fold(0, |sum: usize, byte| (sum * 31 + usize::from(byte)) % 8_191)
+                % COLOURS;
+            let free = (0..COLOURS)
+                .map(|offset| (wanted + offset) % COLOURS)
+                .find(|index| !by_name.values().any(|taken| taken == index));
+            by_name.insert(service.to_owned(), free.unwrap_or(wanted));
+        }
+        Self(by_name)
+    }
+
+    /// The class that sets the colour.
+    pub(super) fn class(&self, service: &str) -> String {
+        format!(
+            "service{}",
+            self.0.get(service).copied().unwrap_or_default()
+        )
+    }
+
+    /// The name with its colour before it.
+    pub(super) fn name(&self, service: &str) -> Markup {
+        html! { span class={ "service " (self.class(service)) } { (service) } }
+    }
+}
+
+/// HTTP status, or the span's own.
+pub(super) fn status(http_status: Option<i64>, status: Status) -> Markup {
+    let class = match (http_status, status) {
+        (Some(500..), _) | (_, Status::Error) => "failed",
+        (Some(400..), _) => "refused",
+        (Some(_), _) | (_, Status::Ok) => "succeeded",
+        (None, Status::Unset) => "unset",
+    };
+    html! {
+        span class={ "status " (class) } {
+            @match (http_status, status) {
+                (Some(code), _) => (code),
+                (None, Status::Error) => "error",
+                (None, Status::Ok) => "ok",
+                (None, Status::Unset) => "–",
+            }
+        }
+    }
+}
+
+/// A table of attributes; nothing when there are none.
+pub(super) fn attributes(title: &str, attributes: &Value) -> Markup {
+    let pairs = attributes.as_object().filter(|pairs| !pairs.is_empty());
+    html! {
+        @if let Some(pairs) = pairs {
+            h4 { (title) }
+            dl.attributes {
+                @for (key, value) in pairs {
+                    div { dt { (key) } dd { (text_of(value)) } }
+                }
+            }
+        }
+    }
+}
+
+/// A JSON value as people write it: a string without its quotation marks.
+fn text_of(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A trace's page.
+pub(super) fn trace_link(view: &View, trace_id: &impl ToString) -> Address {
+    let traces = view.link("/traces");
+    traces.segment(&trace_id.to_string())
+}
+
+/// A list of traces with a bar for each duration.
+pub(super) fn trace_list(view: &View, traces: &[Summary]) -> Markup {
+    let colours = Colours::of(
+        traces
+            .iter()
+            .flat_map(|trace| trace.services.iter().map(String::as_str)),
+    );
+    let longest = traces
+        .iter()
+        .map(|trace| trace.duration_seconds)
+        .fold(f64::MIN_POSITIVE, f64::max);
+    html! {
+        ol.traces {
+            @for trace in traces {
+                li {
+                    a href=(trace_link(view, &trace.trace_id)) data-testid="trace" {
+                        time datetime=(trace.start) title=(trace.start) { (format::clock(trace.start_ns)) }
+                        (status(trace.http_status, trace.status))
+                        span.name { (trace.name) }
+                        span.services { @for service in &trace.services { (colours.name(service)) } }
+                        span.size {
+                            (format::counted(trace.spans, "span"))
+                            @if trace.errors > 0 { span.errors { (format::counted(trace.errors, "error")) } }
+                        }
+                        svg.bar height="6" width="100%" aria-hidden="true" {
+                            rect class=(colours.class(&trace.service)) height="6" rx="2"
+                                width=(format!("{:.2}%", trace.duration_seconds / longest * 100.0)) {}
+                        }
+                        span.duration { (format::duration(trace.duration_seconds)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Says that a search stopped before the range's start, and goes on from there.
+pub(super) fn searched_since(view: &View, searched_since: Option<&str>, noun: &str) -> Markup {
+    html! {
+        @if let Some(moment) = searched_since {
+            p.note {
+                "Only the newest " (noun) " were looked at, back to " time { (moment) } ". "
+                a href=(view.address.clone().with("until", moment)) { "Search older ones" }
+            }
+        }
+    }
+}
+
+/// A labelled choice of a filter form; the first one means all.
+pub(super) fn choice(
+    name: &str,
+    label: &str,
+    chosen: Option<&str>,
+    all: &str,
+    options: &[&str],
+) -> Markup {
+    html! {
+        label { (label)
+            select name=(name) {
+                option value="" { (all) }
+                @if let Some(other) = chosen.filter(|chosen| !options.contains(chosen)) {
+                    option value=(other) selected { (other) }
+                }
+                @for option in options {
+                    option value=(option) selected[chosen == Some(*option)] { (option) }
+                }
+            }
+        }
+    }
+}
+
+/// A labelled text field of a filter form.
+pub(super) fn field(name: &str, label: &str, value: Option<&str>, placeholder: &str) -> Markup {
+    html! {
+        label { (label) input type="text" name=(name) value=(value.unwrap_or_default()) placeholder=(placeholder); }
+    }
+}
+
+/// The parameters of the range, kept by a filter form.
+pub(super) fn kept_range(view: &View) -> Markup {
+    html! {
+        @for name in ["since", "until", "live"] {
+            @if let Some(value) = view.params.text(name) { input type="hidden" name=(name) value=(value); }
+        }
+    }
+}

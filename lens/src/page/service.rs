@@ -1,0 +1,242 @@
+//! `/services/{name}`: how a service's HTTP server did: the latency chart with its exemplars, rates, errors, routes.
+
+use axum::extract::{Path, State};
+use http::Uri;
+use maud::{Markup, html};
+
+use super::chart::{Latency, latency, lines};
+use super::error::PageError;
+use super::layout::{self, Section};
+use super::view::View;
+use super::{format, parts};
+use crate::AppState;
+use crate::api::Params;
+use crate::query::exemplars::{self, Exemplar};
+use crate::query::selection::Selection;
+use crate::query::series::Filter;
+use crate::query::services::{self, REQUEST_DURATION, Requests, SERVICE_NAME, STATUS_CODE};
+use crate::query::time::Range;
+use crate::query::{metrics, names};
+
+const METHOD: &str = "http_request_method";
+const ROUTE: &str = "http_route";
+/// Exemplars that are read for the chart; it thins them out.
+const EXEMPLARS: i64 = 5_000;
+/// Shown before and after the moment that `at` marks.
+const AROUND_NS: (i64, i64) = (10 * 60 * 1_000_000_000, 5 * 60 * 1_000_000_000);
+
+pub(super) async fn page(
+    State(state): State<AppState>,
+    Path(service): Path<String>,
+    uri: Uri,
+    params: Params,
+) -> Result<Markup, PageError> {
+    let mut view = View::read(&uri, params, &["route", "at"])?;
+    let at_ns = view.params.moment("at")?;
+    if let Some(at_ns) = at_ns {
+        view.range = Range {
+            since_ns: at_ns - AROUND_NS.0,
+            until_ns: (at_ns + AROUND_NS.1).min(view.now_ns).max(at_ns),
+        };
+    }
+    let route = view.params.text("route").map(str::to_owned);
+    let pool = state.store.readers();
+    let of_service = Filter::default().and(SERVICE_NAME, &service);
+    let all = services::request_durations(pool, &of_service, view.range).await?;
+    let shown = match &route {
+        Some(route) => {
+            &services::request_durations(pool, &of_service.and(ROUTE, route), view.range).await?
+        }
+        None => &all,
+    };
+    let family = metrics::family(pool, REQUEST_DURATION).await?;
+    let exemplars = match &family {
+        Some(family) => {
+            let (service, route) = (Some(service.as_str()), route.as_deref());
+            let (range, limit) = (view.range, EXEMPLARS);
+            exemplars::exemplars(
+                pool,
+                exemplars::Wanted {
+                    metric: Some(family),
+                    service,
+                    route,
+                    range,
+                    limit,
+                },
+            )
+            .await?
+        }
+        None => Vec::new(),
+    };
+    let content = html! {
+        (heading(&view, &service, route.as_deref(), at_ns))
+        div #service data-live {
+            (figures(services::requests_by(shown, &[]).into_values().next().unwrap_or_default()))
+            section.card {
+                div.heading { h2 { "Latency" } code.metric { (names::sanitize(REQUEST_DURATION)) "_seconds" } }
+                (latency_chart(&view, shown, &exemplars, at_ns))
+            }
+            div.pair {
+                section.card { h2 { "Requests" } (rate_chart(&view, shown)) }
+                section.card { h2 { "Errors" } (error_chart(&view, shown)) }
+            }
+            (routes(&view, &all, route.as_deref()))
+        }
+    };
+    Ok(layout::page(
+        &service,
+        Section::Services,
+        &view,
+        true,
+        &content,
+    ))
+}
+
+fn heading(view: &View, service: &str, route: Option<&str>, at_ns: Option<i64>) -> Markup {
+    let search = |path| view.link(path).with("service", service);
+    html! {
+        div.heading {
+            h1 { (parts::Colours::of([service].into_iter()).name(service)) }
+            nav.jumps {
+                a href=(search("/traces").with_some("route", route)) { "Traces" }
+                a href=(search("/logs")) { "Logs" }
+            }
+        }
+        @if let Some(route) = route {
+            p.chips { a.chip href=(view.address.clone().without("route")) title="Show all routes" { "route " b { (route) } span.close { "×" } } }
+        }
+        @if let Some(at_ns) = at_ns {
+            p.chips { a.chip href=(view.address.clone().without("at")) title="Back to the latest" {
+                "around " b { (format::clock(at_ns)) } " UTC" span.close { "×" }
+            } }
+        }
+    }
+}
+
+fn figures(requests: Requests) -> Markup {
+    let figures = [
+        ("Rate", format::rate_or_dash(requests.request_rate)),
+        ("Errors", format::percent_or_dash(requests.error_ratio)),
+        ("p50", format::duration_or_dash(requests.p50_seconds)),
+        ("p95", format::duration_or_dash(requests.p95_seconds)),
+        ("p99", format::duration_or_dash(requests.p99_seconds)),
+    ];
+    html! {
+        dl.figures { @for (name, value) in figures { div { dt { (name) } dd { (value) } } } }
+    }
+}
+
+fn latency_chart(
+    view: &View,
+    shown: &Selection,
+    exemplars: &[Exemplar],
+    at_ns: Option<i64>,
+) -> Markup {
+    let steps = shown
+        .buckets(&[])
+        .into_iter()
+        .next()
+        .map(|(_, steps)| steps)
+        .unwrap_or_default();
+    if steps.is_empty() && exemplars.is_empty() {
+        return html! { p.note { "No requests in this range." } };
+    }
+    latency(&Latency {
+        range: view.range,
+        step_ms: shown.steps.step_ms,
+        steps: &steps,
+        exemplars,
+        marked_ns: at_ns,
+        link: &|exemplar| {
+            parts::trace_link(view, &exemplar.trace_id).with("span", &exemplar.span_id.to_string())
+        },
+    })
+}
+
+fn rate_chart(view: &View, shown: &Selection) -> Markup {
+    let values = shown
+        .values(&[])
+        .into_iter()
+        .next()
+        .map(|(_, values)| values)
+        .unwrap_or_default();
+    lines::area(
+        "Requests per second",
+        "rate",
+        view.range,
+        shown.steps.step_ms,
+        &lines::rates(&values),
+        format::round_rate,
+    )
+}
+
+/// The share of 5xx in each step.
+fn error_chart(view: &View, shown: &Selection) -> Markup {
+    let mut errors = std::collections::BTreeMap::<i64, (f64, f64)>::new();
+    for (labels, values) in shown.values(&[STATUS_CODE.to_owned()]) {
+        let is_error = labels
+            .get(STATUS_CODE)
+            .is_some_and(|status| status.starts_with('5'));
+        for (end_ms, rate) in lines::rates(&values) {
+            let (all, failed) = errors.entry(end_ms).or_default();
+            *all += rate;
+            *failed += if is_error { rate } else { 0.0 };
+        }
+    }
+    let shares = errors.into_iter().filter(|(_, (all, _))| *all > 0.0);
+    let shares: Vec<lines::Point> = shares
+        .map(|(end_ms, (all, failed))| (end_ms, failed / all))
+        .collect();
+    lines::area(
+        "Share of 5xx answers",
+        "failed",
+        view.range,
+        shown.steps.step_ms,
+        &shares,
+        format::round_percent,
+    )
+}
+
+fn routes(view: &View, all: &Selection, chosen: Option<&str>) -> Markup {
+    let mut routes: Vec<_> = services::requests_by(all, &[METHOD, ROUTE])
+        .into_iter()
+        .collect();
+    routes.retain(|(_, requests)| requests.error_ratio.is_some());
+    routes.sort_by(|(_, a), (_, b)| {
+        b.request_rate
+            .unwrap_or(0.0)
+            .total_cmp(&a.request_rate.unwrap_or(0.0))
+    });
+    html! {
+        @if !routes.is_empty() {
+            h2 { "Routes" }
+            table.routes {
+                thead { tr {
+                    th { "Route" } th.number { "Rate" } th.number { "Errors" }
+                    th.number { "p50" } th.number { "p95" } th.number { "p99" }
+                } }
+                tbody {
+                    @for (labels, requests) in routes {
+                        @let route = labels.get(ROUTE).map(String::as_str);
+                        tr aria-current=[(route.is_some() && route == chosen).then_some("true")] data-testid="route" {
+                            td.name {
+                                span.method { (labels.get(METHOD).map_or("", String::as_str)) }
+                                @match route {
+                                    Some(route) => a href=(view.address.clone().with("route", route)) { (route) },
+                                    None => span.muted { "no route" },
+                                }
+                            }
+                            td.number data-label="Rate" { (format::rate_or_dash(requests.request_rate)) }
+                            td.number data-label="Errors" class=[requests.error_ratio.is_some_and(|r| r > 0.0).then_some("failed")] {
+                                (format::percent_or_dash(requests.error_ratio))
+                            }
+                            td.number data-label="p50" { (format::duration_or_dash(requests.p50_seconds)) }
+                            td.number data-label="p95" { (format::duration_or_dash(requests.p95_seconds)) }
+                            td.number data-label="p99" { (format::duration_or_dash(requests.p99_seconds)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

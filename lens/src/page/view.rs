@@ -1,0 +1,77 @@
+//! What every page takes from its address: the range, whether it refreshes itself, and the links that keep both.
+
+use http::Uri;
+
+use super::address::Address;
+use crate::api::{ApiError, Params};
+use crate::query::time::{self, Range};
+
+/// The ranges that the picker offers.
+pub(super) const RANGES: [&str; 5] = ["5m", "15m", "1h", "6h", "24h"];
+/// The range of an address that names none.
+const USUAL_RANGE: &str = "15m";
+/// Parameters that all pages share.
+const SHARED: [&str; 3] = ["since", "until", "live"];
+
+/// The state of a page.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    /// The address of this page with all its parameters.
+    pub(super) address: Address,
+    /// All parameters.
+    pub(super) params: Params,
+    /// What is shown.
+    pub(super) range: Range,
+    /// When the page was asked for.
+    pub(super) now_ns: i64,
+}
+
+impl View {
+    /// Reads the shared parameters; `own` are the further ones that the page knows.
+    pub(super) fn read(uri: &Uri, params: Params, own: &[&str]) -> Result<Self, ApiError> {
+        let params = params.only(&[own, &SHARED].concat())?;
+        let address = params
+            .pairs()
+            .fold(Address::new(uri.path()), |address, (name, value)| {
+                address.with(name, value)
+            });
+        Ok(Self {
+            range: params.range()?,
+            address,
+            params,
+            now_ns: time::now_ns(),
+        })
+    }
+
+    /// The range as the picker names it; absent when the range ends before now.
+    pub(super) fn since(&self) -> Option<&str> {
+        match self.params.text("until") {
+            None => Some(self.params.text("since").unwrap_or(USUAL_RANGE)),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether the range ends now, so that there is something to refresh.
+    pub(super) fn can_be_live(&self) -> bool {
+        self.params.text("until").is_none() && self.params.text("at").is_none()
+    }
+
+    /// Whether the page refreshes itself.
+    pub(super) fn is_live(&self) -> bool {
+        self.can_be_live() && self.params.text("live") != Some("off")
+    }
+
+    /// Another page with the same range.
+    pub(super) fn link(&self, path: &str) -> Address {
+        let address = Address::new(path);
+        address
+            .with_some("since", self.params.text("since"))
+            .with_some("until", self.params.text("until"))
+    }
+
+    /// The page of a service with the same range.
+    pub(super) fn service_link(&self, service: &str) -> Address {
+        let range = self.link("/services");
+        range.segment(service)
+    }
+}
