@@ -13,9 +13,9 @@ use std::{
 use tracing::{Level, Metadata, callsite::Identifier, subscriber::Interest};
 use tracing_subscriber::layer::{Context, Filter};
 
-use crate::export::{
-    outcome::{ExportError, PartialSuccess},
-    transport::Signal,
+use crate::{
+    export::outcome::{ExportError, PartialSuccess},
+    signal::Signal,
 };
 
 /// The shortest time between two messages from one place.

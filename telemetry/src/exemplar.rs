@@ -1,12 +1,13 @@
 //! Exemplars, which the Rust SDK does not have yet: a measurement kept together with the span it was made in.
 //!
-//! Follows the specification's `TraceBased` filter and its aligned-histogram-bucket reservoir: of the measurements made
-//! in sampled spans, one per bucket and series is kept, each with the same chance, and all are forgotten at each
-//! collection. A counter is a histogram of one bucket. An exemplar never points to an unsampled span.
+//! Follows the specification's filters and its aligned-histogram-bucket reservoir: of the eligible measurements (those made
+//! in sampled spans, unless `OTEL_METRICS_EXEMPLAR_FILTER` says otherwise) one per bucket and series is kept, each with
+//! the same chance, and all are forgotten at each collection. A counter is a histogram of one bucket. An exemplar never
+//! points to an unsampled span.
 //!
 //! Not promised: exemplars of series beyond [`MAX_SERIES`] per instrument, or of an export that failed.
 //!
-//! To be deleted when the SDK has its own (open-telemetry/opentelemetry-rust#3369): then `metrics.rs` returns the
+//! Can be deleted when the SDK has its own (open-telemetry/opentelemetry-rust#3369): then `metrics.rs` returns the
 //! SDK's instruments and the exporter stops calling [`attach::attach`].
 //!
 //! <https://opentelemetry.io/docs/specs/otel/metrics/sdk/#exemplar>
@@ -14,10 +15,14 @@
 pub(crate) mod attach;
 mod reservoir;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use opentelemetry::{Context, KeyValue, trace::TraceContextExt as _};
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{SpanContext, TraceContextExt as _},
+};
 
+use crate::settings::ExemplarFilter;
 use reservoir::Series;
 pub(crate) use reservoir::{Exemplar, Value};
 
@@ -30,6 +35,7 @@ const MAX_SERIES: usize = 2000;
 #[derive(Debug)]
 pub(crate) struct Exemplars {
     name: String,
+    filter: ExemplarFilter,
     /// Upper bounds of the buckets, ascending; the last bucket has none. Empty for a counter.
     boundaries: Vec<f64>,
     /// By the hash of the attributes. Two series of one instrument would share exemplars if their 64-bit hashes, seeded
@@ -41,21 +47,22 @@ pub(crate) struct Exemplars {
 impl Exemplars {
     /// The store of the instrument of this name, made and entered in the list that the exporter reads when it is new.
     pub(crate) fn register(name: String, boundaries: Vec<f64>) -> Arc<Self> {
+        let filter = *FILTER.get().unwrap_or(&ExemplarFilter::AlwaysOff);
         let mut instruments = instruments();
-        if let Some(known) = instruments
-            .iter()
-            .find(|known| known.name == name && known.boundaries == boundaries)
-        {
+        if let Some(known) = instruments.iter().find(|known| {
+            known.name == name && known.boundaries == boundaries && known.filter == filter
+        }) {
             return Arc::clone(known);
         }
-        let exemplars = Arc::new(Self::new(name, boundaries));
+        let exemplars = Arc::new(Self::new(name, filter, boundaries));
         instruments.push(Arc::clone(&exemplars));
         exemplars
     }
 
-    fn new(name: String, boundaries: Vec<f64>) -> Self {
+    fn new(name: String, filter: ExemplarFilter, boundaries: Vec<f64>) -> Self {
         Self {
             name,
+            filter,
             boundaries,
             series: papaya::HashMap::default(),
             hasher: foldhash::fast::RandomState::default(),
@@ -64,14 +71,22 @@ impl Exemplars {
 
     /// Offers one measurement made in `cx`.
     pub(crate) fn offer(&self, cx: &Context, value: Value, attributes: &[KeyValue]) {
-        if !cx.has_active_span() {
+        if self.filter == ExemplarFilter::AlwaysOff {
             return;
         }
-        let span = cx.span();
-        let span = span.span_context();
-        if !span.is_sampled() {
-            return;
+        if cx.has_active_span() {
+            let span = cx.span();
+            let span = span.span_context();
+            if span.is_sampled() {
+                return self.keep(span, value, attributes);
+            }
         }
+        if self.filter == ExemplarFilter::AlwaysOn {
+            self.keep(&SpanContext::NONE, value, attributes);
+        }
+    }
+
+    fn keep(&self, span: &SpanContext, value: Value, attributes: &[KeyValue]) {
         let bucket = match value {
             Value::F64(value) => self.boundaries.partition_point(|bound| *bound < value),
             Value::U64(_) => 0,
@@ -105,6 +120,14 @@ impl Exemplars {
         taken
     }
 }
+
+/// Of instruments made from now on; none have exemplars before. The first call in a process counts.
+pub(crate) fn set_filter(filter: ExemplarFilter) {
+    // Set before only by an `init` that failed later: a process has one.
+    let _ = FILTER.set(filter);
+}
+
+static FILTER: OnceLock<ExemplarFilter> = OnceLock::new();
 
 /// All instruments of the process. Locked when one is made and at each collection, never while recording.
 fn instruments() -> std::sync::MutexGuard<'static, Vec<Arc<Exemplars>>> {
@@ -150,7 +173,7 @@ mod tests {
 
     #[test]
     fn one_exemplar_per_bucket_and_none_after_collection() {
-        let store = Exemplars::new("d".to_owned(), vec![0.1, 1.0]);
+        let store = Exemplars::new("d".to_owned(), ExemplarFilter::TraceBased, vec![0.1, 1.0]);
         let cx = context(1, TraceFlags::SAMPLED);
         for value in [0.1, 0.1, 0.5, 2.0, 2.0] {
             store.offer(&cx, Value::F64(value), &[]);
@@ -165,7 +188,7 @@ mod tests {
 
     #[test]
     fn only_sampled_spans_leave_one() {
-        let store = Exemplars::new("d".to_owned(), vec![]);
+        let store = Exemplars::new("d".to_owned(), ExemplarFilter::TraceBased, vec![]);
         store.offer(&Context::new(), Value::U64(1), &[]);
         store.offer(&context(1, TraceFlags::default()), Value::U64(2), &[]);
         store.offer(&context(2, TraceFlags::SAMPLED), Value::U64(3), &[]);
@@ -173,8 +196,28 @@ mod tests {
     }
 
     #[test]
+    fn always_on_keeps_those_of_no_span_without_naming_one() {
+        let store = Exemplars::new("d".to_owned(), ExemplarFilter::AlwaysOn, vec![]);
+        for cx in [Context::new(), context(1, TraceFlags::default())] {
+            store.offer(&cx, Value::U64(1), &[]);
+            let kept = store.take().remove(0).1.remove(0);
+            assert_eq!(kept.span, None, "an unsampled trace cannot be opened");
+        }
+        store.offer(&context(2, TraceFlags::SAMPLED), Value::U64(1), &[]);
+        let (trace_id, _) = store.take().remove(0).1.remove(0).span.unwrap();
+        assert_eq!(trace_id, TraceId::from(2));
+    }
+
+    #[test]
+    fn always_off_keeps_none() {
+        let store = Exemplars::new("d".to_owned(), ExemplarFilter::AlwaysOff, vec![]);
+        store.offer(&context(1, TraceFlags::SAMPLED), Value::U64(1), &[]);
+        assert_eq!(values(&store), []);
+    }
+
+    #[test]
     fn the_order_of_attributes_makes_no_other_series() {
-        let store = Exemplars::new("d".to_owned(), vec![]);
+        let store = Exemplars::new("d".to_owned(), ExemplarFilter::TraceBased, vec![]);
         let cx = context(1, TraceFlags::SAMPLED);
         let (a, b) = (KeyValue::new("a", 1), KeyValue::new("b", 2));
         store.offer(&cx, Value::U64(1), &[a.clone(), b.clone()]);
@@ -185,14 +228,14 @@ mod tests {
 
     #[test]
     fn each_measurement_has_the_same_chance() {
-        let store = Exemplars::new("d".to_owned(), vec![]);
+        let store = Exemplars::new("d".to_owned(), ExemplarFilter::TraceBased, vec![]);
         let mut first_kept = 0;
         for _ in 0..3000 {
             for trace in 1..=3 {
                 store.offer(&context(trace, TraceFlags::SAMPLED), Value::U64(1), &[]);
             }
             let kept = store.take().remove(0).1.remove(0);
-            first_kept += u32::from(kept.trace_id == TraceId::from(1).to_bytes());
+            first_kept += u32::from(kept.span.unwrap().0 == TraceId::from(1));
         }
         // 1000 expected, standard deviation 26.
         assert!((850..1150).contains(&first_kept), "{first_kept} of 3000");
@@ -200,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_series_is_bounded_and_idle_ones_make_room() {
-        let store = Exemplars::new("d".to_owned(), vec![]);
+        let store = Exemplars::new("d".to_owned(), ExemplarFilter::TraceBased, vec![]);
         let cx = context(1, TraceFlags::SAMPLED);
         for series in 0..10_000 {
             store.offer(&cx, Value::U64(1), &[KeyValue::new("s", series)]);

@@ -1,4 +1,4 @@
-//! The way out: encode → send → retry, for all three signals over one channel.
+//! The way out: encode → send → retry; signals that go to the same place share its connections.
 //!
 //! One thread of its own, `otlp-export`, runs everything here on a small runtime, so that encoding and compressing never
 //! delay the program's own tasks, and a program may stop its runtime in any way.

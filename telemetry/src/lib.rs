@@ -31,10 +31,13 @@ mod exemplar;
 mod export;
 pub mod http;
 pub mod metrics;
+#[cfg(feature = "process-metrics")]
 mod process;
 mod resource;
+mod runtime;
 mod settings;
 mod setup;
+mod signal;
 pub mod task;
 
 use std::time::Duration;

@@ -1,31 +1,40 @@
-//! Reads the standard OpenTelemetry variables this library acts on, and says which one is wrong.
+//! Reads the standard OpenTelemetry variables, and says which one is wrong.
 //!
-//! Samplers (`OTEL_TRACES_SAMPLER`, `_ARG`) and span limits are read by the SDK itself. Values come through a lookup
-//! function, so that tests pass a map and never touch the process's environment.
+//! A value that cannot be used is an error with the variable, the value and what to write instead, also where the
+//! specification would have it ignored. Span limits (`OTEL_SPAN_*`) are read by the SDK itself. Values come through a
+//! lookup function, so that tests pass a map and never touch the process's environment.
+
+mod destination;
+mod read;
+mod sampling;
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Uri};
+use opentelemetry_sdk::trace::Sampler;
+
+pub(crate) use destination::{Destination, PemFile, Protocol, TlsFiles};
+use read::Lookup;
+pub(crate) use sampling::{ExemplarFilter, Propagator};
+
+use crate::signal::Signal;
 
 /// Everything that the environment may decide.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// `OTEL_SDK_DISABLED=true`: no provider is installed and nothing leaves the process.
     pub(crate) is_disabled: bool,
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, default `http://localhost:4317`. With `https` the system's roots are trusted.
-    pub(crate) endpoint: Uri,
-    /// `OTEL_EXPORTER_OTLP_HEADERS`: `key=value,key=value`, values percent-encoded.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// `OTEL_EXPORTER_OTLP_TIMEOUT` in milliseconds, default 10000: the limit of one export attempt.
-    pub(crate) timeout: Duration,
-    /// `OTEL_EXPORTER_OTLP_COMPRESSION`: `gzip` (default) or `none`.
-    pub(crate) is_compressed: bool,
+    pub(crate) traces: Option<Destination>,
+    pub(crate) logs: Option<Destination>,
+    pub(crate) metrics: Option<Destination>,
     /// `OTEL_METRIC_EXPORT_INTERVAL` in milliseconds, default 10000 (the specification's 60 s makes a page look dead).
     pub(crate) metric_interval: Duration,
+    pub(crate) exemplar_filter: ExemplarFilter,
     /// `OTEL_BSP_*`: how spans are batched.
-    pub(crate) spans: Batching,
+    pub(crate) span_batching: Batching,
     /// `OTEL_BLRP_*`: how log records are batched.
-    pub(crate) logs: Batching,
+    pub(crate) log_batching: Batching,
+    pub(crate) sampler: Sampler,
+    pub(crate) propagators: Vec<Propagator>,
     /// `OTEL_SERVICE_NAME`, before `service.name` of `OTEL_RESOURCE_ATTRIBUTES`.
     pub(crate) service_name: Option<String>,
     /// `OTEL_RESOURCE_ATTRIBUTES`: `key=value,key=value`, values percent-encoded.
@@ -65,150 +74,37 @@ impl InvalidSetting {
 }
 
 impl Settings {
-    /// Reads all variables through `lookup`; an empty value counts as unset, as the specification says.
+    /// Reads all variables through `lookup`.
     pub(crate) fn from_lookup(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, InvalidSetting> {
-        let get = |variable: &str| lookup(variable).filter(|value| !value.trim().is_empty());
+        let lookup = Lookup(&lookup);
         Ok(Self {
-            is_disabled: get("OTEL_SDK_DISABLED").is_some_and(|v| v.eq_ignore_ascii_case("true")),
-            endpoint: endpoint(&get)?,
-            headers: headers(&get)?,
-            timeout: millis(&get, "OTEL_EXPORTER_OTLP_TIMEOUT", 10_000)?,
-            is_compressed: is_compressed(&get)?,
-            metric_interval: millis(&get, "OTEL_METRIC_EXPORT_INTERVAL", 10_000)?,
-            spans: batching(&get, "OTEL_BSP")?,
-            logs: batching(&get, "OTEL_BLRP")?,
-            service_name: get("OTEL_SERVICE_NAME"),
-            resource_attributes: pairs(&get, "OTEL_RESOURCE_ATTRIBUTES")?,
-            log_filter: get("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+            is_disabled: lookup.boolean("OTEL_SDK_DISABLED")?.unwrap_or_default(),
+            traces: Destination::read(&lookup, Signal::Traces)?,
+            logs: Destination::read(&lookup, Signal::Logs)?,
+            metrics: Destination::read(&lookup, Signal::Metrics)?,
+            metric_interval: lookup.millis("OTEL_METRIC_EXPORT_INTERVAL", 10_000)?,
+            exemplar_filter: sampling::exemplar_filter(&lookup)?,
+            span_batching: batching(&lookup, "OTEL_BSP")?,
+            log_batching: batching(&lookup, "OTEL_BLRP")?,
+            sampler: sampling::sampler(&lookup)?,
+            propagators: sampling::propagators(&lookup)?,
+            service_name: lookup.get("OTEL_SERVICE_NAME"),
+            resource_attributes: lookup.pairs("OTEL_RESOURCE_ATTRIBUTES")?,
+            log_filter: lookup.get("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
         })
     }
 }
 
-fn endpoint(get: &impl Fn(&str) -> Option<String>) -> Result<Uri, InvalidSetting> {
-    let variable = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    let value = get(variable).unwrap_or_else(|| "http://localhost:4317".to_owned());
-    let uri: Uri = value
-        .parse()
-        .map_err(|error| InvalidSetting::new(variable, &value, &error))?;
-    match uri.scheme_str() {
-        Some("http" | "https") => Ok(uri),
-        _ => Err(InvalidSetting::new(
-            variable,
-            &value,
-            &"give a scheme, host and port, such as http://localhost:4317",
-        )),
-    }
-}
-
-fn headers(
-    get: &impl Fn(&str) -> Option<String>,
-) -> Result<Vec<(HeaderName, HeaderValue)>, InvalidSetting> {
-    let variable = "OTEL_EXPORTER_OTLP_HEADERS";
-    pairs(get, variable)?
-        .into_iter()
-        .map(|(key, value)| {
-            // The value may be a secret: only the key is shown.
-            let invalid = |problem: &str| InvalidSetting::new(variable, &key, &problem);
-            let name = HeaderName::try_from(key.to_ascii_lowercase())
-                .map_err(|_| invalid("this is no header name"))?;
-            let mut value = HeaderValue::try_from(value)
-                .map_err(|_| invalid("its value holds characters a header cannot carry"))?;
-            value.set_sensitive(true);
-            Ok((name, value))
-        })
-        .collect()
-}
-
-fn is_compressed(get: &impl Fn(&str) -> Option<String>) -> Result<bool, InvalidSetting> {
-    let variable = "OTEL_EXPORTER_OTLP_COMPRESSION";
-    match get(variable).as_deref() {
-        None | Some("gzip") => Ok(true),
-        Some("none") => Ok(false),
-        Some(value) => Err(InvalidSetting::new(
-            variable,
-            value,
-            &"use `gzip` or `none`",
-        )),
-    }
-}
-
-fn batching(
-    get: &impl Fn(&str) -> Option<String>,
-    prefix: &str,
-) -> Result<Batching, InvalidSetting> {
-    let queue_size = number(get, &format!("{prefix}_MAX_QUEUE_SIZE"), 8192)?;
-    let batch_size = number(get, &format!("{prefix}_MAX_EXPORT_BATCH_SIZE"), 512)?;
+fn batching(lookup: &Lookup<'_>, prefix: &str) -> Result<Batching, InvalidSetting> {
+    let queue_size = lookup.number(&format!("{prefix}_MAX_QUEUE_SIZE"), 8192)?;
+    let batch_size = lookup.number(&format!("{prefix}_MAX_EXPORT_BATCH_SIZE"), 512)?;
     Ok(Batching {
         queue_size,
         batch_size: batch_size.min(queue_size),
-        delay: millis(get, &format!("{prefix}_SCHEDULE_DELAY"), 1_000)?,
+        delay: lookup.millis(&format!("{prefix}_SCHEDULE_DELAY"), 1_000)?,
     })
-}
-
-fn number(
-    get: &impl Fn(&str) -> Option<String>,
-    variable: &str,
-    default: usize,
-) -> Result<usize, InvalidSetting> {
-    let Some(value) = get(variable) else {
-        return Ok(default);
-    };
-    match value.trim().parse() {
-        Ok(0) | Err(_) => Err(InvalidSetting::new(
-            variable,
-            &value,
-            &"give a whole number above 0",
-        )),
-        Ok(number) => Ok(number),
-    }
-}
-
-fn millis(
-    get: &impl Fn(&str) -> Option<String>,
-    variable: &str,
-    default: usize,
-) -> Result<Duration, InvalidSetting> {
-    number(get, variable, default).map(|millis| Duration::from_millis(millis as u64))
-}
-
-/// `key=value,key=value`, values percent-encoded: the W3C Baggage form that both list variables use.
-fn pairs(
-    get: &impl Fn(&str) -> Option<String>,
-    variable: &str,
-) -> Result<Vec<(String, String)>, InvalidSetting> {
-    let list = get(variable).unwrap_or_default();
-    list.split(',')
-        .filter(|pair| !pair.trim().is_empty())
-        .map(|pair| {
-            // The pair may hold a secret: the message names only the variable.
-            let invalid = || InvalidSetting::new(variable, "…", &"write key=value,key=value");
-            let (key, value) = pair.split_once('=').ok_or_else(invalid)?;
-            let value = percent_decode(value.trim()).ok_or_else(|| {
-                InvalidSetting::new(variable, key, &"its value is not valid percent-encoding")
-            })?;
-            match key.trim() {
-                "" => Err(invalid()),
-                key => Ok((key.to_owned(), value)),
-            }
-        })
-        .collect()
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -217,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Settings, InvalidSetting> {
+    pub(super) fn read(variables: &[(&str, &str)]) -> Result<Settings, InvalidSetting> {
         let map: HashMap<_, _> = variables.iter().copied().collect();
         Settings::from_lookup(|variable| map.get(variable).map(|value| (*value).to_owned()))
     }
@@ -225,10 +121,12 @@ mod tests {
     #[test]
     fn defaults_hold_when_nothing_is_set() {
         let settings = read(&[("OTEL_SERVICE_NAME", " ")]).unwrap();
-        assert_eq!(settings.endpoint, "http://localhost:4317");
-        assert_eq!(settings.timeout, Duration::from_secs(10));
-        assert_eq!(settings.spans.queue_size, 8192);
-        assert!(settings.is_compressed && !settings.is_disabled);
+        let traces = settings.traces.unwrap();
+        assert_eq!(traces.endpoint, "http://localhost:4317");
+        assert_eq!(traces.timeout, Duration::from_secs(10));
+        assert_eq!(settings.span_batching.queue_size, 8192);
+        assert_eq!(settings.exemplar_filter, ExemplarFilter::TraceBased);
+        assert!(traces.is_compressed && !settings.is_disabled);
         assert_eq!(settings.service_name, None);
     }
 
@@ -246,15 +144,14 @@ mod tests {
                 ("host.name".to_owned(), "a".to_owned())
             ]
         );
-        assert_eq!(settings.headers[0].0, "authorization");
-        assert_eq!(settings.headers[0].1, "Bearer x");
+        assert_eq!(settings.logs.unwrap().headers["authorization"], "Bearer x");
     }
 
     #[test]
     fn a_wrong_value_is_named_with_its_variable() {
         for (variable, value) in [
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317"),
-            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+            ("OTEL_SDK_DISABLED", "1"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "10s"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
         ] {

@@ -2,7 +2,11 @@
 
 use std::{thread, time::Instant};
 
-use opentelemetry::{global, propagation::TextMapCompositePropagator, trace::TracerProvider as _};
+use opentelemetry::{
+    global,
+    propagation::{TextMapCompositePropagator, TextMapPropagator},
+    trace::TracerProvider as _,
+};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::{
     Resource,
@@ -23,17 +27,19 @@ use tracing_subscriber::{
 use crate::{
     SHUTDOWN_LIMIT,
     diagnostics::{StderrFilter, is_own, is_transport},
+    exemplar,
     export::{
         logs::{LogEncoder, QueuedLogs, ScopedRecord},
         metrics::MetricExporter,
         queue::BatchQueue,
         self_metrics::{self, ExportCounts},
         spans::{QueuedSpans, SpanEncoder},
-        transport::Transport,
+        transport::{Clients, Transport},
     },
-    process,
     resource::{Identity, resource},
-    settings::{InvalidSetting, Settings},
+    runtime,
+    settings::{Destination, ExemplarFilter, InvalidSetting, Propagator, Settings},
+    signal::Signal,
 };
 
 /// Why telemetry could not be set up.
@@ -93,7 +99,7 @@ impl Builder {
     }
 
     /// As [`init`](Self::init), for a program (or a test) that keeps the variables elsewhere than in the environment.
-    /// Only samplers and span limits, which the SDK reads, still come from there.
+    /// Only span limits (`OTEL_SPAN_*`), which the SDK reads, still come from there.
     ///
     /// # Errors
     /// As [`init`](Self::init).
@@ -110,7 +116,9 @@ impl Builder {
         let resource = resource(self.0, &settings);
         let pipeline = Pipeline::start(&settings, &resource)?;
         pipeline.install(&settings)?;
-        process::observe();
+        #[cfg(feature = "process-metrics")]
+        crate::process::observe();
+        runtime::observe();
         Ok(Telemetry {
             pipeline: Some(pipeline),
         })
@@ -175,30 +183,29 @@ struct Pipeline {
 }
 
 impl Pipeline {
+    /// A signal that is not exported has a provider all the same: spans still have ids, and carry them to other programs.
     fn start(settings: &Settings, resource: &Resource) -> Result<Self, InitError> {
         let exports = Exports::start(settings, resource)?;
-        let counts = ExportCounts {
-            spans: exports.spans.counts(),
-            logs: exports.logs.counts(),
-            metric_points: exports.metrics.counts(),
-        };
-        let reader = PeriodicReader::builder(exports.metrics)
-            .with_interval(settings.metric_interval)
-            .build();
+        let mut tracer = SdkTracerProvider::builder()
+            .with_resource(resource.clone())
+            .with_sampler(settings.sampler.clone());
+        if let Some(spans) = exports.spans {
+            tracer = tracer.with_span_processor(QueuedSpans(spans));
+        }
+        let mut logger = SdkLoggerProvider::builder().with_resource(resource.clone());
+        if let Some(logs) = exports.logs {
+            logger = logger.with_log_processor(QueuedLogs(logs));
+        }
+        let mut meter = SdkMeterProvider::builder().with_resource(resource.clone());
+        if let Some(metrics) = exports.metrics {
+            let reader = PeriodicReader::builder(metrics).with_interval(settings.metric_interval);
+            meter = meter.with_reader(reader.build());
+        }
         Ok(Self {
-            tracer: SdkTracerProvider::builder()
-                .with_resource(resource.clone())
-                .with_span_processor(QueuedSpans(exports.spans))
-                .build(),
-            logger: SdkLoggerProvider::builder()
-                .with_resource(resource.clone())
-                .with_log_processor(QueuedLogs(exports.logs))
-                .build(),
-            meter: SdkMeterProvider::builder()
-                .with_resource(resource.clone())
-                .with_reader(reader)
-                .build(),
-            counts,
+            tracer: tracer.build(),
+            logger: logger.build(),
+            meter: meter.build(),
+            counts: exports.counts,
             _export_thread: exports.thread,
         })
     }
@@ -227,12 +234,12 @@ impl Pipeline {
             .with(stderr_layer())
             .try_init()?;
 
+        exemplar::set_filter(effective_filter(settings));
         global::set_meter_provider(self.meter.clone());
         global::set_tracer_provider(self.tracer.clone());
-        global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
-            Box::new(TraceContextPropagator::new()),
-            Box::new(BaggagePropagator::new()),
-        ]));
+        global::set_text_map_propagator(TextMapCompositePropagator::new(
+            settings.propagators.iter().map(propagator).collect(),
+        ));
         self_metrics::observe(&self.counts);
         Ok(())
     }
@@ -257,6 +264,22 @@ impl Pipeline {
     }
 }
 
+/// No exemplars where nobody collects them, and none where nobody exports the spans they would point to.
+fn effective_filter(settings: &Settings) -> ExemplarFilter {
+    if settings.metrics.is_some() && settings.traces.is_some() {
+        settings.exemplar_filter
+    } else {
+        ExemplarFilter::AlwaysOff
+    }
+}
+
+fn propagator(propagator: &Propagator) -> Box<dyn TextMapPropagator + Send + Sync> {
+    match propagator {
+        Propagator::TraceContext => Box::new(TraceContextPropagator::new()),
+        Propagator::Baggage => Box::new(BaggagePropagator::new()),
+    }
+}
+
 fn stderr_layer<S>() -> impl tracing_subscriber::Layer<S>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
@@ -269,9 +292,10 @@ where
 
 /// What runs on the thread `otlp-export`.
 struct Exports {
-    spans: BatchQueue<opentelemetry_sdk::trace::SpanData>,
-    logs: BatchQueue<ScopedRecord>,
-    metrics: MetricExporter,
+    spans: Option<BatchQueue<opentelemetry_sdk::trace::SpanData>>,
+    logs: Option<BatchQueue<ScopedRecord>>,
+    metrics: Option<MetricExporter>,
+    counts: ExportCounts,
     thread: oneshot::Sender<()>,
 }
 
@@ -281,26 +305,40 @@ impl Exports {
             .enable_all()
             .build()
             .map_err(InitError::Thread)?;
-        let handle = runtime.handle().clone();
-        let transport = {
-            let _inside = runtime.enter();
-            Transport::new(settings)?
+        let mut clients = Clients::default();
+        let mut transport = |signal, destination: &Option<Destination>| {
+            let destination = destination.clone();
+            let transport = destination.map(|to| Transport::new(signal, to, &mut clients));
+            transport.transpose()
         };
+        let spans = transport(Signal::Traces, &settings.traces)?;
+        let logs = transport(Signal::Logs, &settings.logs)?;
+        let metrics = transport(Signal::Metrics, &settings.metrics)?;
+
         let (thread, until_dropped) = oneshot::channel::<()>();
         let exports = {
             let _inside = runtime.enter();
-            Self {
-                spans: BatchQueue::spawn(
-                    settings.spans,
+            let spans = spans.map(|transport| {
+                BatchQueue::spawn(
+                    settings.span_batching,
                     SpanEncoder::new(resource),
-                    transport.clone(),
-                ),
-                logs: BatchQueue::spawn(
-                    settings.logs,
-                    LogEncoder::new(resource),
-                    transport.clone(),
-                ),
-                metrics: MetricExporter::new(transport, handle),
+                    transport,
+                )
+            });
+            let logs = logs.map(|transport| {
+                BatchQueue::spawn(settings.log_batching, LogEncoder::new(resource), transport)
+            });
+            let metrics =
+                metrics.map(|transport| MetricExporter::new(transport, runtime.handle().clone()));
+            Self {
+                counts: ExportCounts {
+                    spans: spans.as_ref().map(BatchQueue::counts),
+                    logs: logs.as_ref().map(BatchQueue::counts),
+                    metric_points: metrics.as_ref().map(MetricExporter::counts),
+                },
+                spans,
+                logs,
+                metrics,
                 thread,
             }
         };

@@ -85,8 +85,12 @@ impl From<&Exemplar> for ProtoExemplar {
         Self {
             filtered_attributes: Vec::new(),
             time_unix_nano: kept.time_unix_nano,
-            span_id: kept.span_id.to_vec(),
-            trace_id: kept.trace_id.to_vec(),
+            span_id: kept
+                .span
+                .map_or(Vec::new(), |(_, id)| id.to_bytes().to_vec()),
+            trace_id: kept
+                .span
+                .map_or(Vec::new(), |(id, _)| id.to_bytes().to_vec()),
             value: Some(match kept.value {
                 Value::F64(value) => exemplar::Value::AsDouble(value),
                 Value::U64(value) => {

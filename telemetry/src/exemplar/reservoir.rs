@@ -8,7 +8,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use opentelemetry::{KeyValue, trace::SpanContext};
+use opentelemetry::{
+    KeyValue,
+    trace::{SpanContext, SpanId, TraceId},
+};
 
 /// A measured value, of a histogram or of a counter.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,8 +25,8 @@ pub(crate) enum Value {
 pub(crate) struct Exemplar {
     pub(crate) value: Value,
     pub(crate) time_unix_nano: u64,
-    pub(crate) trace_id: [u8; 16],
-    pub(crate) span_id: [u8; 8],
+    /// `None` where it was made outside of a sampled span.
+    pub(crate) span: Option<(TraceId, SpanId)>,
 }
 
 #[derive(Debug)]
@@ -65,8 +68,7 @@ impl Series {
         let exemplar = Exemplar {
             value,
             time_unix_nano: since_epoch.as_nanos() as u64,
-            trace_id: span.trace_id().to_bytes(),
-            span_id: span.span_id().to_bytes(),
+            span: span.is_valid().then(|| (span.trace_id(), span.span_id())),
         };
         *bucket.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(exemplar);
     }

@@ -17,10 +17,7 @@ use opentelemetry_sdk::{
 };
 use prost::Message as _;
 
-use super::{
-    queue::{BatchQueue, Encode},
-    transport::Signal,
-};
+use super::queue::{BatchQueue, Encode};
 
 /// A record and the scope that emitted it.
 pub(crate) type ScopedRecord = (SdkLogRecord, InstrumentationScope);
@@ -54,7 +51,6 @@ impl LogEncoder {
 
 impl Encode for LogEncoder {
     type Item = ScopedRecord;
-    const SIGNAL: Signal = Signal::Logs;
 
     fn encode(&self, batch: Vec<ScopedRecord>) -> Bytes {
         let records: Vec<_> = batch

@@ -15,11 +15,7 @@ use opentelemetry_sdk::{
 use prost::Message as _;
 use tokio::runtime::Handle;
 
-use super::{
-    outcome::ExportError,
-    queue::Counts,
-    transport::{Signal, Transport},
-};
+use super::{outcome::ExportError, queue::Counts, transport::Transport};
 use crate::{diagnostics::Outage, exemplar::attach::attach};
 
 /// The exporter that the SDK's periodic reader calls, on the reader's own thread.
@@ -34,10 +30,10 @@ pub(crate) struct MetricExporter {
 impl MetricExporter {
     pub(crate) fn new(transport: Transport, runtime: Handle) -> Self {
         Self {
+            counts: Arc::new(Counts::new(transport.component_type(), 0)),
+            outage: Mutex::new(Outage::new(transport.signal())),
             transport,
             runtime,
-            counts: Arc::new(Counts::new(0)),
-            outage: Mutex::new(Outage::new(Signal::Metrics)),
         }
     }
 
@@ -46,7 +42,7 @@ impl MetricExporter {
     }
 
     fn failed(&self, error: &ExportError, points: u64) -> OTelSdkError {
-        self.counts.count_failed(error.error_type, points);
+        self.counts.count_failed(error.error_type.clone(), points);
         self.outage
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -79,7 +75,7 @@ impl PushMetricExporter for MetricExporter {
         let body = request.encode_to_vec().into();
         let attempt = self
             .runtime
-            .spawn(async move { transport.send(Signal::Metrics, body).await });
+            .spawn(async move { transport.send(body).await });
         match attempt.await {
             Ok(Ok(partial_success)) => {
                 self.sent(points, partial_success);

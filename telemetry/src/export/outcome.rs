@@ -1,6 +1,6 @@
 //! What became of an export: the response of the three OTLP services, and which failures are worth another try.
 
-use std::time::Duration;
+use std::{borrow::Cow, error::Error, time::Duration};
 
 use tonic::{Code, Status};
 
@@ -27,8 +27,8 @@ pub(crate) struct PartialSuccess {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{reason}")]
 pub(crate) struct ExportError {
-    /// The gRPC status code in the field's spelling, such as `UNAVAILABLE`: the value of `error.type`.
-    pub(crate) error_type: &'static str,
+    /// The value of `error.type`: the gRPC status code in the field's spelling, such as `UNAVAILABLE`, or the HTTP status.
+    pub(crate) error_type: Cow<'static, str>,
     /// Whether the specification allows another attempt with the same data.
     pub(crate) is_retryable: bool,
     /// How long the receiver asked to be left alone.
@@ -36,27 +36,55 @@ pub(crate) struct ExportError {
     reason: String,
 }
 
+impl ExportError {
+    pub(super) fn new(
+        error_type: impl Into<Cow<'static, str>>,
+        is_retryable: bool,
+        reason: String,
+    ) -> Self {
+        Self {
+            error_type: error_type.into(),
+            is_retryable,
+            retry_after: None,
+            reason,
+        }
+    }
+
+    pub(super) fn timed_out(limit: Duration) -> Self {
+        Self::new("timeout", true, format!("no answer within {limit:?}"))
+    }
+
+    pub(super) fn after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+}
+
 impl From<Status> for ExportError {
     fn from(status: Status) -> Self {
         let retry_after = retry_delay(status.details());
+        let reason = format!("{}: {}", error_type(status.code()), status.message());
         Self {
-            error_type: error_type(status.code()),
+            error_type: error_type(status.code()).into(),
             is_retryable: is_retryable(status.code(), retry_after.is_some()),
             retry_after,
-            reason: reason(&status),
+            reason: match status.source() {
+                Some(source) => with_causes(reason, source),
+                None => reason,
+            },
         }
     }
 }
 
-/// The code, the receiver's message, and the causes behind it: tonic says only "tcp connect error", the refused
-/// connection that a reader needs to know of is among the causes.
-fn reason(status: &Status) -> String {
-    let mut text = format!("{}: {}", error_type(status.code()), status.message());
-    let first = std::error::Error::source(status);
-    for cause in std::iter::successors(first, |cause| cause.source()) {
+/// Appends an error and the causes behind it: clients say only "client error (Connect)", the refused connection that a
+/// reader needs to know of is among the causes.
+pub(super) fn with_causes(mut text: String, error: &(dyn Error + 'static)) -> String {
+    for cause in std::iter::successors(Some(error), |cause| (*cause).source()) {
         let cause = cause.to_string();
         if !text.ends_with(&cause) {
-            text.push_str(": ");
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
             text.push_str(&cause);
         }
     }
@@ -73,7 +101,7 @@ fn is_retryable(code: Code, has_retry_info: bool) -> bool {
         | Code::Unavailable
         | Code::DataLoss => true,
         Code::ResourceExhausted => has_retry_info,
-        // tonic's own word for a connection that broke off.
+        // tonic's word for a connection that broke off while it answered.
         Code::Unknown => true,
         _ => false,
     }
@@ -118,15 +146,17 @@ fn retry_delay(details: &[u8]) -> Option<Duration> {
     ))
 }
 
-/// `google.rpc.Status`, the part that carries details.
+/// `google.rpc.Status`, without the code.
 #[derive(Clone, PartialEq, prost::Message)]
-struct RpcStatus {
+pub(super) struct RpcStatus {
+    #[prost(string, tag = "2")]
+    pub(super) message: String,
     #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
+    pub(super) details: Vec<Any>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct Any {
+pub(super) struct Any {
     #[prost(string, tag = "1")]
     type_url: String,
     #[prost(bytes = "vec", tag = "2")]
@@ -166,6 +196,7 @@ mod tests {
             }),
         };
         let details = RpcStatus {
+            message: String::new(),
             details: vec![Any {
                 type_url: "type.googleapis.com/google.rpc.RetryInfo".to_owned(),
                 value: info.encode_to_vec(),

@@ -5,6 +5,7 @@
 //! what comes after it. So memory is bounded by the queue's size and one batch.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -21,7 +22,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::transport::{Signal, Transport};
+use super::transport::Transport;
 use crate::{diagnostics::Outage, settings::Batching};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -30,7 +31,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Turns a batch into the bytes of one request.
 pub(crate) trait Encode: Send + Sync + 'static {
     type Item: Send + 'static;
-    const SIGNAL: Signal;
     fn encode(&self, batch: Vec<Self::Item>) -> Bytes;
 }
 
@@ -57,32 +57,39 @@ struct Shared<T> {
 /// What became of the items so far; read by the self metrics.
 #[derive(Debug)]
 pub(crate) struct Counts {
+    /// `otel.component.type` of what sends them.
+    pub(crate) exporter: &'static str,
+    /// Of the queue; 0 where there is none.
     pub(crate) capacity: usize,
     pub(crate) waiting: AtomicU64,
+    /// In the batch that is being sent.
+    sending: AtomicU64,
     /// Dropped because the queue was full, or closed.
     pub(crate) dropped: AtomicU64,
     pub(crate) exported: AtomicU64,
     /// Given up, by `error.type`.
-    failed: Mutex<BTreeMap<&'static str, u64>>,
+    failed: Mutex<BTreeMap<Cow<'static, str>, u64>>,
 }
 
 impl Counts {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(exporter: &'static str, capacity: usize) -> Self {
         Self {
+            exporter,
             capacity,
             waiting: AtomicU64::new(0),
+            sending: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             exported: AtomicU64::new(0),
             failed: Mutex::default(),
         }
     }
 
-    pub(crate) fn failed(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
+    pub(crate) fn failed(&self) -> MutexGuard<'_, BTreeMap<Cow<'static, str>, u64>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn count_failed(&self, error_type: &'static str, items: u64) {
-        *self.failed().entry(error_type).or_default() += items;
+    pub(crate) fn count_failed(&self, error_type: impl Into<Cow<'static, str>>, items: u64) {
+        *self.failed().entry(error_type.into()).or_default() += items;
     }
 }
 
@@ -98,7 +105,7 @@ impl<T: Send + 'static> BatchQueue<T> {
             batching,
             is_closed: AtomicBool::new(false),
             filled: Notify::new(),
-            counts: Arc::new(Counts::new(batching.queue_size)),
+            counts: Arc::new(Counts::new(transport.component_type(), batching.queue_size)),
         });
         let (flushes, requests) = mpsc::unbounded_channel();
         let sender = Sender {
@@ -150,10 +157,9 @@ impl<T: Send + 'static> BatchQueue<T> {
         self.shared.is_closed.store(true, Ordering::Relaxed);
         let result = self.flush(timeout);
         if result.is_err() {
-            let left = std::mem::take(&mut *self.shared.waiting());
-            self.shared
-                .counts
-                .count_failed("shutdown", left.len() as u64);
+            let left = std::mem::take(&mut *self.shared.waiting()).len() as u64;
+            let counts = &self.shared.counts;
+            counts.count_failed("shutdown", left + counts.sending.load(Ordering::Relaxed));
         }
         result
     }
@@ -189,7 +195,7 @@ struct Sender<E: Encode> {
 impl<E: Encode> Sender<E> {
     async fn run(self, mut flushes: mpsc::UnboundedReceiver<Flush>) {
         let batching = self.shared.batching;
-        let mut outage = Outage::new(E::SIGNAL);
+        let mut outage = Outage::new(self.transport.signal());
         loop {
             let mut flush = None;
             let at_least = tokio::select! {
@@ -219,9 +225,17 @@ impl<E: Encode> Sender<E> {
         let items = batch.len() as u64;
         let body = self.encoder.encode(batch);
         let counts = &self.shared.counts;
+        counts.sending.store(items, Ordering::Relaxed);
+        self.send(items, body, outage).await;
+        counts.sending.store(0, Ordering::Relaxed);
+    }
+
+    /// Tries until the receiver took or refused it.
+    async fn send(&self, items: u64, body: Bytes, outage: &mut Outage) {
+        let counts = &self.shared.counts;
         let mut pause = FIRST_PAUSE;
         loop {
-            let error = match self.transport.send(E::SIGNAL, body.clone()).await {
+            let error = match self.transport.send(body.clone()).await {
                 Ok(partial_success) => {
                     let rejected = outage.partial(partial_success).min(items);
                     if rejected > 0 {

@@ -6,55 +6,59 @@
 //!
 //! <https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/>
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    borrow::Cow,
+    sync::{Arc, atomic::Ordering},
+};
 
 use opentelemetry::{KeyValue, global, metrics::Meter};
 
 use super::queue::Counts;
 
-/// The counts of the three signals.
+/// The counts of those of the three signals that are exported.
 #[derive(Debug)]
 pub(crate) struct ExportCounts {
-    pub(crate) spans: Arc<Counts>,
-    pub(crate) logs: Arc<Counts>,
-    pub(crate) metric_points: Arc<Counts>,
+    pub(crate) spans: Option<Arc<Counts>>,
+    pub(crate) logs: Option<Arc<Counts>>,
+    pub(crate) metric_points: Option<Arc<Counts>>,
 }
 
 /// Registers the instruments with the global meter provider, for the life of the process.
 pub(crate) fn observe(counts: &ExportCounts) {
     let meter = global::meter("trivium-telemetry");
-    observe_exporter(&meter, "span", "{span}", &counts.spans);
-    observe_exporter(&meter, "log", "{log_record}", &counts.logs);
-    observe_exporter(
-        &meter,
-        "metric_data_point",
-        "{data_point}",
-        &counts.metric_points,
-    );
-    observe_queue(&meter, "span", "{span}", &counts.spans);
-    observe_queue(&meter, "log", "{log_record}", &counts.logs);
+    for (item, unit, counts) in [
+        ("span", "{span}", &counts.spans),
+        ("log", "{log_record}", &counts.logs),
+        ("metric_data_point", "{data_point}", &counts.metric_points),
+    ] {
+        let Some(counts) = counts else { continue };
+        observe_exporter(&meter, item, unit, counts);
+        if counts.capacity > 0 {
+            observe_queue(&meter, item, unit, counts);
+        }
+    }
 }
 
 fn component(kind: &'static str) -> KeyValue {
     KeyValue::new("otel.component.type", kind)
 }
 
-fn error_type(error_type: &'static str) -> KeyValue {
-    KeyValue::new("error.type", error_type)
+fn error_type(error_type: impl Into<Cow<'static, str>>) -> KeyValue {
+    KeyValue::new("error.type", error_type.into())
 }
 
 fn observe_exporter(meter: &Meter, item: &str, unit: &'static str, counts: &Arc<Counts>) {
     let counts = Arc::clone(counts);
+    let exporter = component(counts.exporter);
     meter
         .u64_observable_counter(format!("otel.sdk.exporter.{item}.exported"))
         .with_unit(unit)
         .with_description("Items whose export ended, with error.type where they were given up.")
         .with_callback(move |observer| {
-            let exporter = component("otlp_grpc_exporter");
             let exported = counts.exported.load(Ordering::Relaxed);
             observer.observe(exported, std::slice::from_ref(&exporter));
             for (reason, failed) in counts.failed().iter() {
-                observer.observe(*failed, &[exporter.clone(), error_type(reason)]);
+                observer.observe(*failed, &[exporter.clone(), error_type(reason.clone())]);
             }
         })
         .build();

@@ -18,10 +18,7 @@ use opentelemetry_sdk::{
 };
 use prost::Message as _;
 
-use super::{
-    queue::{BatchQueue, Encode},
-    transport::Signal,
-};
+use super::queue::{BatchQueue, Encode};
 
 /// The SDK's end of the queue of spans.
 #[derive(Debug)]
@@ -56,7 +53,6 @@ impl SpanEncoder {
 
 impl Encode for SpanEncoder {
     type Item = SpanData;
-    const SIGNAL: Signal = Signal::Traces;
 
     fn encode(&self, batch: Vec<SpanData>) -> Bytes {
         let resource_spans = group_spans_by_resource_and_scope(batch, &self.0);

@@ -1,0 +1,202 @@
+//! OTLP/HTTP: a POST of protobuf.
+//!
+//! 429, 502, 503 and 504 are worth another try, after `Retry-After` where it is given; any other answer but 2xx is final.
+//! Redirects are not followed: they say that the endpoint is wrong.
+//!
+//! <https://opentelemetry.io/docs/specs/otlp/#otlphttp>
+
+use std::{
+    io::Write as _,
+    time::{Duration, SystemTime},
+};
+
+use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_util::client::legacy::Error as ClientError;
+use prost::Message as _;
+use tonic::body::Body;
+
+use super::{
+    super::outcome::{ExportError, ExportResponse, PartialSuccess, RpcStatus, with_causes},
+    client::HttpClient,
+};
+use crate::settings::Destination;
+
+const PROTOBUF: &str = "application/x-protobuf";
+
+/// The most of an answer that is read.
+const ANSWER_LIMIT: usize = 64 * 1024;
+
+#[derive(Debug, Clone)]
+pub(super) struct Http {
+    client: HttpClient,
+    endpoint: Uri,
+    headers: HeaderMap,
+    is_compressed: bool,
+}
+
+impl Http {
+    pub(super) fn new(client: HttpClient, destination: Destination) -> Self {
+        let mut headers = destination.headers;
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+        if destination.is_compressed {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        Self {
+            client,
+            endpoint: destination.endpoint,
+            headers,
+            is_compressed: destination.is_compressed,
+        }
+    }
+
+    pub(super) async fn send(&self, body: Bytes) -> Result<Option<PartialSuccess>, ExportError> {
+        let body = if self.is_compressed {
+            gzip(&body)
+        } else {
+            body
+        };
+        let mut request = Request::new(Body::new(Full::new(body)));
+        *request.method_mut() = ::http::Method::POST;
+        *request.uri_mut() = self.endpoint.clone();
+        request.headers_mut().clone_from(&self.headers);
+        let response = self.client.request(request).await.map_err(unreachable)?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_LIMIT);
+        let answer = body
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes);
+        // An answer that breaks off says by its head already whether the data was taken.
+        let response = Response::from_parts(parts, answer.unwrap_or_default());
+        outcome(&response)
+    }
+}
+
+fn gzip(body: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    encoder
+        .write_all(body)
+        .and_then(|()| encoder.finish())
+        .expect("writing into memory cannot fail")
+        .into()
+}
+
+fn unreachable(error: ClientError) -> ExportError {
+    ExportError::new("connection_error", true, with_causes(String::new(), &error))
+}
+
+fn outcome(response: &Response<Bytes>) -> Result<Option<PartialSuccess>, ExportError> {
+    let status = response.status();
+    if status.is_success() {
+        // Proxies answer with texts of their own; only the protobuf of OTLP says anything.
+        let answer = ExportResponse::decode(response.body().clone()).unwrap_or_default();
+        return Ok(answer.partial_success.filter(|_| is_protobuf(response)));
+    }
+    let is_retryable = matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    );
+    let reason = format!("{status}: {}", message(response));
+    let error = ExportError::new(status.as_str().to_owned(), is_retryable, reason);
+    Err(match retry_after(response.headers()) {
+        Some(delay) if is_retryable => error.after(delay),
+        _ => error,
+    })
+}
+
+fn is_protobuf(response: &Response<Bytes>) -> bool {
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(PROTOBUF.as_bytes()))
+}
+
+/// The message of the `google.rpc.Status` that OTLP asks for, or the start of whatever else was answered.
+fn message(response: &Response<Bytes>) -> String {
+    if is_protobuf(response)
+        && let Ok(status) = RpcStatus::decode(response.body().clone())
+    {
+        return status.message;
+    }
+    let text = String::from_utf8_lossy(response.body());
+    text.trim().chars().take(200).collect()
+}
+
+/// Seconds, or a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&str, &str)], body: Vec<u8>) -> Response<Bytes> {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        response.body(body.into()).unwrap()
+    }
+
+    #[test]
+    fn four_answers_are_worth_another_try_and_no_other() {
+        for status in [429, 502, 503, 504] {
+            let error = outcome(&answer(status, &[], Vec::new())).unwrap_err();
+            assert!(error.is_retryable, "{status}");
+            assert_eq!(error.error_type, status.to_string());
+        }
+        for status in [301, 400, 401, 404, 408, 413, 500, 501] {
+            let error = outcome(&answer(status, &[("retry-after", "1")], Vec::new())).unwrap_err();
+            assert!(!error.is_retryable, "{status}");
+            assert_eq!(error.retry_after, None);
+        }
+    }
+
+    #[test]
+    fn a_delay_is_given_in_seconds_or_as_a_date() {
+        let delay = |value: &str| {
+            let busy = answer(503, &[("retry-after", value)], Vec::new());
+            outcome(&busy).unwrap_err().retry_after
+        };
+        assert_eq!(delay("7"), Some(Duration::from_secs(7)));
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        let of_date = delay(&date).unwrap().as_secs();
+        assert!((90..=100).contains(&of_date), "{of_date}");
+        assert_eq!(delay("Thu, 01 Jan 1970 00:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(delay("soon"), None);
+    }
+
+    #[test]
+    fn the_receiver_s_words_are_kept() {
+        let status = RpcStatus {
+            message: "no such tenant".to_owned(),
+            details: Vec::new(),
+        };
+        let protobuf = ("content-type", PROTOBUF);
+        let error = outcome(&answer(400, &[protobuf], status.encode_to_vec())).unwrap_err();
+        assert_eq!(error.to_string(), "400 Bad Request: no such tenant");
+        let error = outcome(&answer(404, &[], b"page not found\n".to_vec())).unwrap_err();
+        assert_eq!(error.to_string(), "404 Not Found: page not found");
+
+        let partial_success = Some(PartialSuccess {
+            rejected: 3,
+            message: "too old".to_owned(),
+        });
+        let rejected = ExportResponse {
+            partial_success: partial_success.clone(),
+        };
+        let taken = outcome(&answer(200, &[protobuf], rejected.encode_to_vec()));
+        assert_eq!(taken.unwrap(), partial_success);
+        assert_eq!(outcome(&answer(202, &[], b"OK".to_vec())).unwrap(), None);
+    }
+}
