@@ -8,6 +8,8 @@ use std::{
 };
 
 use crate::{
+    faults::Faults,
+    login_limits::LoginLimits,
     metrics::Metrics,
     password::{HashError, Hasher},
     settings::Settings,
@@ -22,6 +24,8 @@ pub struct App {
     pub(crate) passwords: Hasher,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Metrics,
+    pub(crate) login_limits: LoginLimits,
+    pub(crate) faults: Faults,
     is_stopping: AtomicBool,
 }
 
@@ -61,6 +65,8 @@ impl App {
             store: Store::open(&settings.database).await?,
             tokens,
             metrics: Metrics::new(),
+            login_limits: LoginLimits::new(settings.login_rate_client, settings.login_rate_account),
+            faults: faults(&settings),
             is_stopping: AtomicBool::new(false),
             settings,
         })
@@ -86,6 +92,18 @@ impl App {
     pub async fn close(&self) {
         self.store.close().await;
     }
+}
+
+/// Faults on purpose must not be taken for the real thing.
+fn faults(settings: &Settings) -> Faults {
+    let faults = Faults::new(settings.faults.clone(), settings.faults_seed);
+    let list = faults.list();
+    if !list.is_empty() {
+        let list = list.join(",");
+        eprintln!("trivium-app makes FAULTS ON PURPOSE, as APP_FAULTS asks: {list}");
+        tracing::warn!(name: "faults.enabled", faults = list, "making faults on purpose, as APP_FAULTS asks");
+    }
+    faults
 }
 
 fn stage_limit(settings: &Settings) -> Duration {

@@ -8,7 +8,7 @@
 //! no internals; the cause of an [`ApiError::Internal`] and the true reason of a refused login ([`ApiError::reason`]) go to
 //! logs and metrics only.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
@@ -34,6 +34,9 @@ pub(crate) enum ApiError {
     /// The body is announced as something else than JSON.
     #[error("send the body as JSON, with the header content-type: application/json")]
     UnsupportedMediaType,
+    /// The body is announced as a form, but is not one in UTF-8.
+    #[error("the body is not a form in UTF-8")]
+    MalformedForm,
     /// The body is not JSON.
     #[error("the body is not JSON: {0}")]
     MalformedJson(#[source] serde_json::Error),
@@ -61,6 +64,17 @@ pub(crate) enum ApiError {
     /// The bearer token is absent or can't be accepted.
     #[error(transparent)]
     Unauthorized(#[from] TokenError),
+    /// More logins than a limit allows.
+    #[error("too many logins were tried; try again in {} s", whole_seconds(wait))]
+    TooManyLogins {
+        /// Until the next one may be tried.
+        wait: Duration,
+        /// For logs and metrics only.
+        by: LimitedBy,
+    },
+    /// `APP_FAULTS` asked for it.
+    #[error("this error was made on purpose, by APP_FAULTS")]
+    Injected(StatusCode),
     /// All cores are hashing and the queue is long; or too many requests are open.
     #[error("the service is busy; try again in {RETRY_AFTER_SECONDS} s")]
     Overloaded(OverloadedBy),
@@ -94,6 +108,15 @@ pub(crate) enum CredentialsError {
     UnknownUser,
     /// The account exists, the password is another.
     BadPassword,
+}
+
+/// Which limit refused a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LimitedBy {
+    /// The one of the client's address.
+    Client,
+    /// The one of the account.
+    Account,
 }
 
 /// Which limit refused a request.
@@ -132,6 +155,7 @@ impl ApiError {
             Self::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
             }
+            Self::MalformedForm => (StatusCode::BAD_REQUEST, "malformed_form"),
             Self::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed_json"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
@@ -141,6 +165,8 @@ impl ApiError {
             Self::InvalidCredentials(_) => (StatusCode::UNAUTHORIZED, "invalid_credentials"),
             Self::Unauthorized(TokenError::Missing) => (StatusCode::UNAUTHORIZED, "missing_token"),
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::TooManyLogins { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_logins"),
+            Self::Injected(status) => (*status, "injected"),
             Self::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
             Self::Stopping | Self::DatabaseUnreachable => {
@@ -155,6 +181,10 @@ impl ApiError {
         match self {
             Self::InvalidCredentials(CredentialsError::UnknownUser) => "unknown_user",
             Self::InvalidCredentials(CredentialsError::BadPassword) => "bad_password",
+            Self::TooManyLogins { by, .. } => match by {
+                LimitedBy::Client => "client_limit",
+                LimitedBy::Account => "account_limit",
+            },
             Self::Overloaded(OverloadedBy::PasswordQueue) => "password_queue",
             Self::Unauthorized(token_error) => token_error.reason(),
             other => other.status_and_code().1,
@@ -191,6 +221,9 @@ impl ApiError {
             Self::Overloaded(_) => {
                 Some((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS)))
             }
+            Self::TooManyLogins { wait, .. } => {
+                Some((header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait))))
+            }
             // RFC 6750, 3.1: a request without a token gets a challenge without an error code.
             Self::InvalidCredentials(_) | Self::Unauthorized(TokenError::Missing) => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
@@ -202,6 +235,11 @@ impl ApiError {
             _ => None,
         }
     }
+}
+
+/// Rounded up: who comes back after them is not too early.
+fn whole_seconds(wait: &Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 #[derive(Serialize)]

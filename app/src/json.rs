@@ -1,14 +1,16 @@
-//! JSON in and out of a request: reads a body as an object within its size and time, collects what is wrong with its
-//! fields instead of stopping at the first, and builds answers.
+//! Bodies in and JSON out: reads the fields of a body within its size and time, collects what is wrong with them instead of
+//! stopping at the first, and builds answers.
 //!
-//! A body is `application/json` in UTF-8 and an object. A field that is unknown, missing or no string is an error; the last
-//! of two fields of one name counts. Values are never repeated in an error, since they may be secrets.
+//! A body is `application/json` in UTF-8 and an object; the last of two fields of one name counts. Where a route takes a form
+//! too, that is `application/x-www-form-urlencoded` in UTF-8, and a field that is given twice is an error (RFC 6749, 3.2). A
+//! field that is unknown, missing or no string is an error. Values are never repeated in one, since they may be secrets.
 
-use std::{fmt::Display, time::Duration};
+use std::{borrow::Cow, fmt::Display, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError};
+use percent_encoding::percent_decode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -16,6 +18,9 @@ use crate::{
     error::{ApiError, FieldError},
     stack::{Body, RequestBody},
 };
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The fields of a body that no one has asked for yet, and what was wrong with the others.
 pub(crate) struct Fields {
@@ -33,18 +38,10 @@ impl Fields {
         limit: u32,
         deadline: Duration,
     ) -> Result<Self, ApiError> {
-        if !is_json(request.headers()) {
+        if !is(request.headers(), JSON) {
             return Err(ApiError::UnsupportedMediaType);
         }
-        let body = tokio::time::timeout(deadline, request.into_body().collect())
-            .await
-            .map_err(|_| ApiError::BodyTimeout)?
-            .map_err(|error| match error.downcast::<hyper::Error>() {
-                Ok(error) => ApiError::BodyIncomplete(*error),
-                Err(error) if error.is::<LengthLimitError>() => ApiError::BodyTooLarge { limit },
-                Err(error) => ApiError::Internal(error),
-            })?
-            .to_bytes();
+        let body = collect(request, limit, deadline).await?;
         match serde_json::from_slice(&body).map_err(ApiError::MalformedJson)? {
             Value::Object(values) => Ok(Self {
                 values,
@@ -58,6 +55,44 @@ impl Fields {
                 }]))
             }
         }
+    }
+
+    /// Reads the whole body as a form, for a request that [`is_form`], likewise.
+    ///
+    /// # Errors
+    /// What makes the body unusable as a whole: its size, time, or that it is not UTF-8.
+    pub(crate) async fn read_form(
+        request: Request<RequestBody>,
+        limit: u32,
+        deadline: Duration,
+    ) -> Result<Self, ApiError> {
+        let body = collect(request, limit, deadline).await?;
+        let mut fields = Self {
+            values: Map::new(),
+            errors: Vec::new(),
+        };
+        for pair in body
+            .split(|byte| *byte == b'&')
+            .filter(|pair| !pair.is_empty())
+        {
+            let mut sides = pair.splitn(2, |byte| *byte == b'=');
+            let mut side = || decode(sides.next().unwrap_or_default());
+            let (name, value) = (side()?, side()?);
+            if fields.values.contains_key(&name) {
+                fields.errors.push(FieldError {
+                    field: name,
+                    message: "is given twice".to_owned(),
+                });
+            } else {
+                fields.values.insert(name, Value::String(value));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// Whether this field was sent and not yet taken.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// Takes a text field through `parse`; `None` means that what was wrong with it is noted.
@@ -98,13 +133,46 @@ impl Fields {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether a request announces a form.
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    is(headers, FORM)
+}
+
+fn is(headers: &HeaderMap, expected: &str) -> bool {
     let media_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    essence.trim().eq_ignore_ascii_case(expected)
+}
+
+async fn collect(
+    request: Request<RequestBody>,
+    limit: u32,
+    deadline: Duration,
+) -> Result<Bytes, ApiError> {
+    let body = tokio::time::timeout(deadline, request.into_body().collect())
+        .await
+        .map_err(|_| ApiError::BodyTimeout)?
+        .map_err(|error| match error.downcast::<hyper::Error>() {
+            Ok(error) => ApiError::BodyIncomplete(*error),
+            Err(error) if error.is::<LengthLimitError>() => ApiError::BodyTooLarge { limit },
+            Err(error) => ApiError::Internal(error),
+        })?;
+    Ok(body.to_bytes())
+}
+
+/// One side of a pair of a form, as <https://url.spec.whatwg.org/#urlencoded-parsing> has it, but strict about UTF-8.
+fn decode(text: &[u8]) -> Result<String, ApiError> {
+    let spaced: Vec<u8> = text
+        .iter()
+        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+        .collect();
+    percent_decode(&spaced)
+        .decode_utf8()
+        .map(Cow::into_owned)
+        .map_err(|_| ApiError::MalformedForm)
 }
 
 /// An answer with a JSON body. None may be stored by a cache: they hold tokens and what belongs to one user.
@@ -113,10 +181,9 @@ pub(crate) fn response(status: StatusCode, body: &impl Serialize) -> Response<Bo
         .expect("answers are structs with text keys, which always serialise");
     let mut response = Response::new(Body::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

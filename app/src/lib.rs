@@ -6,12 +6,16 @@
 //! No e-mail address, password, hash or token is in any span, log or metric; users appear by their opaque `user.id`.
 
 mod app;
+mod client;
 mod email;
 mod error;
+mod faults;
 mod handlers;
 mod json;
+mod login_limits;
 mod metrics;
 mod password;
+mod rate;
 mod route;
 mod server;
 mod settings;
@@ -20,5 +24,8 @@ mod store;
 mod token;
 
 pub use app::{App, OpenError};
+pub use client::{ProxyNetwork, ProxyNetworkError};
+pub use faults::{Fault, FaultError};
+pub use rate::{Rate, RateError};
 pub use server::{BindError, Server};
 pub use settings::Settings;

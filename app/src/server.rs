@@ -23,6 +23,7 @@ use tower::ServiceExt;
 
 use crate::{
     app::App,
+    client,
     stack::{self, Stack},
 };
 
@@ -104,6 +105,7 @@ impl Server {
 
 /// The open connections, and how each is served.
 struct Connections {
+    app: Arc<App>,
     http: http1::Builder,
     stack: Stack,
     permits: Arc<Semaphore>,
@@ -118,6 +120,7 @@ impl Connections {
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_HEAD_BYTES);
         Self {
+            app: Arc::clone(app),
             http,
             stack: stack::build(Arc::clone(app)),
             permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
@@ -145,8 +148,11 @@ impl Connections {
         // which its first read will tell.
         let _ = stream.set_nodelay(true);
         let stack = self.stack.clone();
+        let app = Arc::clone(&self.app);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
+            let client = client::address(peer, request.headers(), &app.settings.trusted_proxies);
+            // The telemetry library takes `client.address` from here.
+            request.extensions_mut().insert(client);
             stack.clone().oneshot(request)
         });
         let connection = self

@@ -13,6 +13,8 @@ use clap::{
 };
 use secrecy::SecretString;
 
+use crate::{client::ProxyNetwork, faults::Fault, rate::Rate};
+
 /// RFC 7518, 3.2: a key of HS256 has at least the size of its hash.
 const MIN_SECRET_BYTES: usize = 32;
 
@@ -70,6 +72,49 @@ pub struct Settings {
     #[arg(long, env = "APP_MAX_CONCURRENT", value_name = "APP_MAX_CONCURRENT", default_value_t = 512,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub max_concurrent: u32,
+
+    /// Logins that a client may try: a number at once, and that many per time. Every attempt counts; more get 429 and the
+    /// time to wait.
+    #[arg(
+        long,
+        env = "APP_LOGIN_RATE_CLIENT",
+        value_name = "APP_LOGIN_RATE_CLIENT",
+        default_value = "300/1m"
+    )]
+    pub login_rate_client: Rate,
+
+    /// Wrong logins of one account, likewise. Successful ones do not count.
+    #[arg(
+        long,
+        env = "APP_LOGIN_RATE_ACCOUNT",
+        value_name = "APP_LOGIN_RATE_ACCOUNT",
+        default_value = "10/10m"
+    )]
+    pub login_rate_account: Rate,
+
+    /// Proxies whose X-Forwarded-For or Forwarded names the client: addresses and networks with commas between. Nobody
+    /// else's is believed.
+    #[arg(
+        long,
+        env = "APP_TRUSTED_PROXIES",
+        value_name = "APP_TRUSTED_PROXIES",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Vec<ProxyNetwork>,
+
+    /// Faults on purpose, with commas between: latency:ROUTE:RATE:TIME, error:ROUTE:RATE:STATUS or slow_query:ROUTE:RATE:TIME,
+    /// like latency:/users/me/:0.1:800ms.
+    #[arg(
+        long,
+        env = "APP_FAULTS",
+        value_name = "APP_FAULTS",
+        value_delimiter = ','
+    )]
+    pub faults: Vec<Fault>,
+
+    /// Seed of the dice that the faults' rates are drawn with, to repeat a run; without it each run differs.
+    #[arg(long, env = "APP_FAULTS_SEED", value_name = "APP_FAULTS_SEED")]
+    pub faults_seed: Option<u64>,
 
     /// How long open requests may go on after SIGTERM or SIGINT.
     #[arg(long, env = "APP_DRAIN_TIMEOUT", value_name = "APP_DRAIN_TIMEOUT", default_value = "10s", value_parser = duration)]
@@ -161,6 +206,11 @@ mod tests {
             ),
             ("--max-concurrent", "0", "not in 1.."),
             ("--max-body", "-1", "not in 1.."),
+            ("--login-rate-client", "30", "a time like 30/1m"),
+            ("--login-rate-account", "0/1m", "a time like 30/1m"),
+            ("--trusted-proxies", "10.0.0.0/40", "like 10.0.0.0/8"),
+            ("--faults", "latency:/nowhere:1:1s", "is no route"),
+            ("--faults-seed", "x", "invalid digit"),
         ] {
             let variable = format!("APP_{}", flag[2..].replace('-', "_").to_uppercase());
             let error = parse(&[&format!("{flag}={value}")]).unwrap_err();

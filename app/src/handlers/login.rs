@@ -1,8 +1,14 @@
 //! `POST /login/` `{"email","password"}` → 200 `{"access_token","token_type":"bearer","expires_in":seconds}`.
 //!
+//! The same as a form, with OAuth 2's names (RFC 6749, 4.3.2): `username`, `password`, and `grant_type=password`, which may be
+//! left out; `scope` is ignored, since there are none. It makes "Authorize" on `/docs/` work.
+//!
 //! An unknown address and a wrong password get the same 401, in body and in time.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+};
 
 use http::{Request, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -54,13 +60,9 @@ struct Login {
 }
 
 async fn log_in(app: &App, request: Request<RequestBody>) -> Result<Login, ApiError> {
-    let mut fields = Fields::read(request, app.settings.max_body, app.stage_limit()).await?;
-    let email = fields.take("email", |text| Email::parse(&text));
-    // Any text may be tried: the rules for new passwords may have changed since the account was made.
-    let password = fields.take("password", |text| {
-        Ok::<_, Infallible>(SecretString::from(text))
-    });
-    let (email, password) = fields.finish(email.zip(password))?;
+    let client = client_of(&request)?;
+    let (email, password) = read(app, request).await?;
+    let attempt = app.login_limits.attempt(client, &email)?;
 
     let (user_id, hash) = app
         .store
@@ -69,14 +71,58 @@ async fn log_in(app: &App, request: Request<RequestBody>) -> Result<Login, ApiEr
         .map(|found| (found.id, found.password_hash))
         .unzip();
     let is_right = app.passwords.verify(password, hash).await?;
-    let user_id = user_id.ok_or(ApiError::InvalidCredentials(CredentialsError::UnknownUser))?;
-    if !is_right {
-        return Err(ApiError::InvalidCredentials(CredentialsError::BadPassword));
-    }
+    let user_id = match user_id {
+        Some(user_id) if is_right => user_id,
+        unknown_or_wrong => {
+            attempt.failed();
+            let error = match unknown_or_wrong {
+                Some(_) => CredentialsError::BadPassword,
+                None => CredentialsError::UnknownUser,
+            };
+            return Err(ApiError::InvalidCredentials(error));
+        }
+    };
+    drop(attempt);
     identify(&user_id);
     let access_token = app.tokens.issue(&user_id).map_err(ApiError::internal)?;
     Ok(Login {
         user_id,
         access_token,
     })
+}
+
+async fn read(app: &App, request: Request<RequestBody>) -> Result<(Email, SecretString), ApiError> {
+    let (limit, deadline) = (app.settings.max_body, app.stage_limit());
+    let is_form = json::is_form(request.headers());
+    let mut fields = if is_form {
+        Fields::read_form(request, limit, deadline).await?
+    } else {
+        Fields::read(request, limit, deadline).await?
+    };
+    let name = if is_form { "username" } else { "email" };
+    let email = fields.take(name, |text| Email::parse(&text));
+    // Any text may be tried: the rules for new passwords may have changed since the account was made.
+    let password = fields.take("password", |text| {
+        Ok::<_, Infallible>(SecretString::from(text))
+    });
+    if is_form {
+        if fields.has("grant_type") {
+            fields.take("grant_type", |text| match text.as_str() {
+                "password" => Ok(()),
+                _ => Err("must be password"),
+            });
+        }
+        if fields.has("scope") {
+            fields.take("scope", |_| Ok::<_, Infallible>(()));
+        }
+    }
+    fields.finish(email.zip(password))
+}
+
+fn client_of(request: &Request<RequestBody>) -> Result<IpAddr, ApiError> {
+    request
+        .extensions()
+        .get::<SocketAddr>()
+        .map(SocketAddr::ip)
+        .ok_or_else(|| ApiError::internal("the server did not note the address of the client"))
 }

@@ -30,8 +30,16 @@ pub(crate) async fn dispatch(
             allow: route.allow(),
         });
     }
+    app.faults.around(route, handle(app, route, request)).await
+}
+
+async fn handle(
+    app: &App,
+    route: Route,
+    request: Request<RequestBody>,
+) -> Result<Response<Body>, ApiError> {
     match route {
-        Route::Index => Ok(status::index()),
+        Route::Index => Ok(status::index(app)),
         Route::Livez => Ok(status::livez()),
         Route::Readyz => status::readyz(app).await,
         Route::Signup => signup::handle(app, request).await,

@@ -15,6 +15,9 @@ struct Index {
     status: &'static str,
     name: &'static str,
     version: &'static str,
+    /// Faults that this run makes on purpose.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -22,13 +25,14 @@ struct Probe {
     status: &'static str,
 }
 
-pub(super) fn index() -> Response<Body> {
+pub(super) fn index(app: &App) -> Response<Body> {
     json::response(
         StatusCode::OK,
         &Index {
             status: "ok",
             name: "auth",
             version: env!("CARGO_PKG_VERSION"),
+            faults: app.faults.list(),
         },
     )
 }

@@ -13,7 +13,7 @@ use sqlx::{
 use trivium_telemetry::db;
 
 use super::{Credentials, StoreError, User};
-use crate::email::Email;
+use crate::{email::Email, faults::delayed};
 
 const INSERT: &str = "INSERT INTO users (id, email, password_hash, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (email) DO NOTHING";
 const SELECT_CREDENTIALS: &str = "SELECT id, password_hash FROM users WHERE email = ?";
@@ -93,7 +93,7 @@ impl Store {
             .telemetry
             .operation("INSERT", "users")
             .query_text(INSERT)
-            .observe(insert.execute(&self.writer))
+            .observe(delayed(insert.execute(&self.writer)))
             .await
             .map_err(|source| StoreError::Operation {
                 action: "insert a user",
@@ -118,7 +118,7 @@ impl Store {
         self.telemetry
             .operation("SELECT", "users")
             .query_text(SELECT_CREDENTIALS)
-            .observe(select.fetch_optional(&self.readers))
+            .observe(delayed(select.fetch_optional(&self.readers)))
             .await
             .map_err(|source| StoreError::Operation {
                 action: "find a user by address",
@@ -135,7 +135,7 @@ impl Store {
         self.telemetry
             .operation("SELECT", "users")
             .query_text(SELECT_USER)
-            .observe(select.fetch_optional(&self.readers))
+            .observe(delayed(select.fetch_optional(&self.readers)))
             .await
             .map_err(|source| StoreError::Operation {
                 action: "find a user by id",

@@ -78,7 +78,7 @@ async fn an_unknown_user_and_a_wrong_password_are_told_the_same() {
 
 #[tokio::test]
 async fn an_unknown_user_and_a_wrong_password_take_the_same_time() {
-    let app = TestApp::start(&["--bcrypt-cost=8"]).await;
+    let app = TestApp::start(&["--bcrypt-cost=8", "--login-rate-account=100/1m"]).await;
     app.signup("ada@example.com").await;
     let time = async |email: &str| {
         let start = Instant::now();
