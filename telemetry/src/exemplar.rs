@@ -15,7 +15,10 @@
 pub(crate) mod attach;
 mod reservoir;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{
+    hash::{BuildHasher, Hash as _, Hasher as _},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
 
 use opentelemetry::{
     Context, KeyValue,
@@ -88,7 +91,12 @@ impl Exemplars {
 
     fn keep(&self, span: &SpanContext, value: Value, attributes: &[KeyValue]) {
         let bucket = match value {
-            Value::F64(value) => self.boundaries.partition_point(|bound| *bound < value),
+            // Counting all is faster than searching: it is done four or eight at a time, and depends on no comparison.
+            Value::F64(value) => self
+                .boundaries
+                .iter()
+                .filter(|&&bound| bound < value)
+                .count(),
             Value::U64(_) => 0,
         };
         let key = attributes_hash(attributes, &self.hasher);
@@ -136,12 +144,30 @@ fn instruments() -> std::sync::MutexGuard<'static, Vec<Arc<Exemplars>>> {
 }
 
 /// The same for any order of the attributes, without sorting them.
-fn attributes_hash(attributes: &[KeyValue], state: &impl std::hash::BuildHasher) -> u64 {
+fn attributes_hash(attributes: &[KeyValue], state: &impl BuildHasher) -> u64 {
     attributes
         .iter()
         .fold(attributes.len() as u64, |sum, attribute| {
-            sum.wrapping_add(state.hash_one(attribute))
+            sum.wrapping_add(attribute_hash(attribute, state))
         })
+}
+
+/// Texts and integers, which nearly all attributes are, go to the hasher as they are; `KeyValue`'s own `Hash` ends each
+/// text with one byte more, which this hasher, knowing lengths, does not need, and which doubles its time.
+fn attribute_hash(attribute: &KeyValue, state: &impl BuildHasher) -> u64 {
+    let mut hasher = state.build_hasher();
+    match &attribute.value {
+        opentelemetry::Value::String(text) => {
+            hasher.write(attribute.key.as_str().as_bytes());
+            hasher.write(text.as_str().as_bytes());
+        }
+        opentelemetry::Value::I64(number) => {
+            hasher.write(attribute.key.as_str().as_bytes());
+            hasher.write_i64(*number);
+        }
+        _ => attribute.hash(&mut hasher),
+    }
+    hasher.finish()
 }
 
 #[cfg(test)]

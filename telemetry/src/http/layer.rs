@@ -1,7 +1,9 @@
 //! The layer and its service: request in → observation → response with an observed body.
 
 use std::{
+    fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -19,20 +21,48 @@ use super::{
 pub type RouteOf = fn(&Parts) -> Option<&'static str>;
 
 /// Observes every request. Put it outermost: what answers outside of it is not seen.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ServerLayer {
     route_of: RouteOf,
+    is_trusted: Arc<dyn Fn(&Parts) -> bool + Send + Sync>,
     instruments: Instruments,
 }
 
 impl ServerLayer {
-    /// To be made after [`Builder::init`](crate::Builder::init).
+    /// To be made after [`Builder::init`](crate::Builder::init). Every caller is trusted; see
+    /// [`trust_callers_if`](Self::trust_callers_if).
     #[must_use]
     pub fn new(route_of: RouteOf) -> Self {
         Self {
             route_of,
+            is_trusted: Arc::new(|_| true),
             instruments: Instruments::new(),
         }
+    }
+
+    /// Decides for each request whether its `traceparent` and `baggage` are believed. On a public port say
+    /// `trust_callers_if(|_| false)`; behind a gateway of your own, look for what only the gateway can know.
+    ///
+    /// A trusted caller's span becomes the parent: one trace through both programs, sampled as the caller decided. For
+    /// any other caller a new trace begins, sampled by this program's own sampler, and its span holds a link to what the
+    /// caller said. It is not enough to leave the sampler the decision and to keep the caller's trace id: ratio samplers
+    /// decide by the trace id, so that whoever chooses the id chooses to be sampled, and two strangers who send the same
+    /// id end up in one trace.
+    #[must_use]
+    pub fn trust_callers_if(
+        mut self,
+        is_trusted: impl Fn(&Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.is_trusted = Arc::new(is_trusted);
+        self
+    }
+}
+
+impl fmt::Debug for ServerLayer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ServerLayer")
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,7 +100,8 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let route = (self.layer.route_of)(&parts);
-        let observation = Observation::start(&self.layer.instruments, &parts, route);
+        let is_trusted = (self.layer.is_trusted)(&parts);
+        let observation = Observation::start(&self.layer.instruments, &parts, route, is_trusted);
         let span = observation.span().clone();
         let request = Request::from_parts(parts, body);
         ResponseFuture {

@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, time::Instant};
 
 use http::{Method, StatusCode, Version, header, request::Parts};
-use opentelemetry::{Context, KeyValue, global, metrics::UpDownCounter};
+use opentelemetry::{
+    Context, KeyValue, global, metrics::UpDownCounter, trace::TraceContextExt as _,
+};
 use opentelemetry_http::HeaderExtractor;
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -58,15 +60,21 @@ impl Observation {
         instruments: &Instruments,
         request: &Parts,
         route: Option<&'static str>,
+        is_caller_trusted: bool,
     ) -> Self {
         let method = known_method(&request.method);
         let version = protocol_version(request.version);
         let span = server_span(request, method, route, version);
-        let parent = global::get_text_map_propagator(|propagator| {
+        let caller = global::get_text_map_propagator(|propagator| {
             propagator.extract(&HeaderExtractor(&request.headers))
         });
         // Fails only when no OpenTelemetry layer is installed; then there is no span to give a parent to.
-        let _ = span.set_parent(parent);
+        let _ = if is_caller_trusted {
+            span.set_parent(caller)
+        } else {
+            span.add_link(caller.span().span_context().clone());
+            span.set_parent(Context::new())
+        };
         let observation = Self {
             cx: span.context(),
             span,

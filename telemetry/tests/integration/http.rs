@@ -118,6 +118,40 @@ async fn the_span_continues_the_caller_s_trace_and_its_exemplar_agrees_with_it()
 }
 
 #[tokio::test]
+async fn a_caller_that_is_not_trusted_is_only_linked_to() {
+    let collector = crate::collector();
+    let layer = ServerLayer::new(|_| Some("/public/{id}"))
+        .trust_callers_if(|request| request.headers.contains_key("x-gateway"));
+    let request = |from_gateway: bool| {
+        let traceparent = "00-1af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01";
+        let mut request = Request::get("/orders/1").header("traceparent", traceparent);
+        if from_gateway {
+            request = request.method("PUT").header("x-gateway", "1");
+        }
+        request.body(()).unwrap()
+    };
+    for from_gateway in [false, true] {
+        let mut service = layer.layer(tower::service_fn(handle));
+        let response = service.ready().await.unwrap().call(request(from_gateway));
+        response.await.unwrap().into_body().collect().await.unwrap();
+    }
+
+    let caller = 0x1af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128.to_be_bytes();
+    let own = collector.wait_for("the span", |received| received.span("GET /public/{id}"));
+    assert_ne!(own.trace_id, caller);
+    assert_eq!(own.parent_span_id, [] as [u8; 0]);
+    assert_eq!(own.links.len(), 1);
+    assert_eq!(own.links[0].trace_id, caller);
+    assert_eq!(
+        own.links[0].span_id,
+        0xc7ad_6b71_6920_3331_u64.to_be_bytes()
+    );
+    let of_gateway = collector.wait_for("the span", |received| received.span("PUT /public/{id}"));
+    assert_eq!(of_gateway.trace_id, caller);
+    assert_eq!(of_gateway.links, []);
+}
+
+#[tokio::test]
 async fn a_server_error_marks_the_span_and_the_series() {
     let collector = crate::collector();
     send(get("/broken/1")).await;

@@ -19,9 +19,12 @@ use super::{
 };
 use crate::{settings::Destination, signal::Signal};
 
+/// A client that names its errors as gRPC does.
+type StatusClient = MapErr<HttpClient, fn(ClientError) -> Status>;
+
 #[derive(Debug, Clone)]
 pub(super) struct Grpc {
-    client: GrpcClient<MapErr<HttpClient, fn(ClientError) -> Status>>,
+    client: GrpcClient<StatusClient>,
     headers: HeaderMap,
 }
 

@@ -14,7 +14,6 @@ use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header}
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_util::client::legacy::Error as ClientError;
 use prost::Message as _;
 use tonic::body::Body;
 
@@ -62,7 +61,9 @@ impl Http {
         *request.method_mut() = ::http::Method::POST;
         *request.uri_mut() = self.endpoint.clone();
         request.headers_mut().clone_from(&self.headers);
-        let response = self.client.request(request).await.map_err(unreachable)?;
+        let response = self.client.request(request).await.map_err(|error| {
+            ExportError::new("connection_error", true, with_causes(String::new(), &error))
+        })?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT);
         let answer = body
@@ -82,10 +83,6 @@ fn gzip(body: &[u8]) -> Bytes {
         .and_then(|()| encoder.finish())
         .expect("writing into memory cannot fail")
         .into()
-}
-
-fn unreachable(error: ClientError) -> ExportError {
-    ExportError::new("connection_error", true, with_causes(String::new(), &error))
 }
 
 fn outcome(response: &Response<Bytes>) -> Result<Option<PartialSuccess>, ExportError> {
