@@ -13,6 +13,7 @@ use std::{error::Error, time::Duration};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use tower::{load_shed::error::Overloaded, timeout::error::Elapsed};
+use utoipa::ToSchema;
 
 use crate::{json, stack::Body, token::TokenError};
 
@@ -93,7 +94,7 @@ pub(crate) enum ApiError {
 }
 
 /// One field of a body that can't be used.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FieldError {
     /// Name of the field as it was sent; `body` for the body as a whole.
     pub field: String,
@@ -242,16 +243,24 @@ fn whole_seconds(wait: &Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
+/// Why there is no successful answer
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct Answer<'a> {
     error: Detail<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorDetail)]
 struct Detail<'a> {
+    /// What programs compare
     code: &'static str,
+    /// What people read
     message: String,
+    /// Each field that can't be used, for `invalid_input`
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<FieldError>, required = false)]
     fields: Option<&'a [FieldError]>,
+    /// The id of the request in logs and traces
     request_id: &'a str,
 }

@@ -56,7 +56,7 @@ pub enum FaultError {
     #[error("{0:?} is no kind of fault; there are latency, error and slow_query")]
     Kind(String),
     /// Not a path of the service.
-    #[error("{0:?} is no route; /openapi.json lists them")]
+    #[error("{0:?} is no route; there are {templates}", templates = Route::ALL.map(Route::template).join(", "))]
     Route(String),
     /// Not a share.
     #[error("{0:?} is no rate; give a number above 0 and at most 1, like 0.1")]
@@ -215,7 +215,10 @@ mod tests {
                 "slow:/users/me/:0.1:1s",
                 "there are latency, error and slow_query",
             ),
-            ("latency:/user/:0.1:1s", "\"/user/\" is no route"),
+            (
+                "latency:/user/:0.1:1s",
+                "\"/user/\" is no route; there are /, /livez, ",
+            ),
             ("latency:/users/me/:0:1s", "above 0 and at most 1"),
             ("latency:/users/me/:1.1:1s", "above 0 and at most 1"),
             ("latency:/users/me/:NaN:1s", "above 0 and at most 1"),

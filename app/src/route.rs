@@ -14,6 +14,12 @@ pub(crate) enum Route {
     Livez,
     /// `GET /readyz`: the service takes traffic.
     Readyz,
+    /// `GET /docs/`: a page that shows and tries the API.
+    Docs,
+    /// `GET /docs/{file}`: what the page is made of.
+    DocsFile,
+    /// `GET /openapi.json`: the API as a document.
+    OpenApi,
     /// `POST /signup/`: makes an account.
     Signup,
     /// `POST /login/`: gives an access token.
@@ -23,16 +29,34 @@ pub(crate) enum Route {
 }
 
 impl Route {
+    /// Each of them.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Index,
+        Self::Livez,
+        Self::Readyz,
+        Self::Docs,
+        Self::DocsFile,
+        Self::OpenApi,
+        Self::Signup,
+        Self::Login,
+        Self::Me,
+    ];
+
     /// The route of a path.
     pub(crate) fn of(path: &str) -> Option<Self> {
         match path.strip_suffix('/').unwrap_or(path) {
             "" => Some(Self::Index),
             "/livez" => Some(Self::Livez),
             "/readyz" => Some(Self::Readyz),
+            "/docs" => Some(Self::Docs),
+            "/openapi.json" => Some(Self::OpenApi),
             "/signup" => Some(Self::Signup),
             "/login" => Some(Self::Login),
             "/users/me" => Some(Self::Me),
-            _ => None,
+            other => other
+                .strip_prefix("/docs/")
+                .is_some_and(|file| !file.is_empty() && !file.contains('/'))
+                .then_some(Self::DocsFile),
         }
     }
 
@@ -42,6 +66,9 @@ impl Route {
             Self::Index => "/",
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",
+            Self::Docs => "/docs/",
+            Self::DocsFile => "/docs/{file}",
+            Self::OpenApi => "/openapi.json",
             Self::Signup => "/signup/",
             Self::Login => "/login/",
             Self::Me => "/users/me/",
@@ -51,7 +78,13 @@ impl Route {
     /// The methods, as the `Allow` header lists them.
     pub(crate) fn allow(self) -> &'static str {
         match self {
-            Self::Index | Self::Livez | Self::Readyz | Self::Me => "GET, HEAD",
+            Self::Index
+            | Self::Livez
+            | Self::Readyz
+            | Self::Docs
+            | Self::DocsFile
+            | Self::OpenApi
+            | Self::Me => "GET, HEAD",
             Self::Signup | Self::Login => "POST",
         }
     }
@@ -75,14 +108,7 @@ mod tests {
 
     #[test]
     fn each_template_is_a_path_of_its_route_with_and_without_the_slash() {
-        for route in [
-            Route::Index,
-            Route::Livez,
-            Route::Readyz,
-            Route::Signup,
-            Route::Login,
-            Route::Me,
-        ] {
+        for route in Route::ALL {
             assert_eq!(Route::of(route.template()), Some(route));
             assert_eq!(
                 Route::of(route.template().trim_end_matches('/')),
@@ -93,7 +119,15 @@ mod tests {
 
     #[test]
     fn other_paths_have_no_route() {
-        for path in ["//", "/login//", "/Login", "/login/x", "/users/", "*"] {
+        for path in [
+            "//",
+            "/login//",
+            "/Login",
+            "/login/x",
+            "/users/",
+            "*",
+            "/docs/a/b",
+        ] {
             assert_eq!(Route::of(path), None, "{path}");
         }
     }

@@ -92,7 +92,7 @@ pub struct Settings {
     )]
     pub login_rate_account: Rate,
 
-    /// Proxies whose X-Forwarded-For or Forwarded names the client: addresses and networks with commas between. Nobody
+    /// Proxies whose `X-Forwarded-For` or `Forwarded` names the client: addresses and networks with commas between. Nobody
     /// else's is believed.
     #[arg(
         long,
@@ -102,8 +102,8 @@ pub struct Settings {
     )]
     pub trusted_proxies: Vec<ProxyNetwork>,
 
-    /// Faults on purpose, with commas between: latency:ROUTE:RATE:TIME, error:ROUTE:RATE:STATUS or slow_query:ROUTE:RATE:TIME,
-    /// like latency:/users/me/:0.1:800ms.
+    /// Faults on purpose, with commas between: `latency:ROUTE:RATE:TIME`, `error:ROUTE:RATE:STATUS` or
+    /// `slow_query:ROUTE:RATE:TIME`, like `latency:/users/me/:0.1:800ms`.
     #[arg(
         long,
         env = "APP_FAULTS",

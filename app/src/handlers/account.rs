@@ -4,15 +4,28 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::identify;
-use crate::{app::App, error::ApiError, json, stack::Body, store::User, token::TokenError};
+use crate::{
+    app::App,
+    error::{Answer, ApiError},
+    json,
+    stack::Body,
+    store::User,
+    token::TokenError,
+};
 
-/// `{"id":UUID,"email":…,"created_at":RFC 3339 in UTC with milliseconds}`
-#[derive(Serialize)]
+/// An account
+#[derive(Serialize, ToSchema)]
 pub(super) struct Account {
+    /// Opaque: a UUID
+    #[schema(format = "uuid")]
     id: String,
+    /// Trimmed and lower-cased
     email: String,
+    /// RFC 3339 in UTC with milliseconds
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
@@ -29,6 +42,18 @@ impl From<User> for Account {
     }
 }
 
+/// The account of the access token
+#[utoipa::path(
+    get,
+    path = "/users/me/",
+    tag = "accounts",
+    security(("access_token" = [])),
+    responses(
+        (status = 200, description = "The account", body = Account),
+        (status = 401, description = "No access token, or not a good one", body = Answer<'_>,
+         headers(("www-authenticate" = String, description = "RFC 6750"))),
+    )
+)]
 pub(super) async fn me(app: &App, headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
     let result = authenticate(app, headers).await;
     if let Err(error @ ApiError::Unauthorized(_)) = &result {

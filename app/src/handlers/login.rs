@@ -13,24 +13,84 @@ use std::{
 use http::{Request, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::identify;
 use crate::{
     app::App,
     email::Email,
-    error::{ApiError, CredentialsError},
+    error::{Answer, ApiError, CredentialsError},
     json::{self, Fields},
     metrics::outcome,
     stack::{Body, RequestBody},
 };
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Token<'a> {
+    /// To be sent as `authorization: Bearer TOKEN`
     access_token: &'a str,
+    /// Always `bearer`
     token_type: &'static str,
+    /// Seconds
     expires_in: u64,
 }
 
+/// Who logs in
+#[derive(ToSchema)]
+#[schema(as = LogIn)]
+#[expect(dead_code, reason = "the schema of what `Fields` reads")]
+#[serde(deny_unknown_fields)]
+struct Input {
+    /// Of the account
+    #[schema(format = Email, max_length = 254, example = "ada@example.com")]
+    email: String,
+    /// Any text may be tried
+    #[schema(format = Password, example = "correct horse battery")]
+    password: String,
+}
+
+/// Who logs in, as OAuth 2 has it (RFC 6749, 4.3.2)
+#[derive(ToSchema)]
+#[schema(as = LogInForm)]
+#[expect(dead_code, reason = "the schema of what `Fields` reads")]
+#[serde(deny_unknown_fields)]
+struct Form {
+    /// The e-mail address of the account
+    #[schema(format = Email, max_length = 254, example = "ada@example.com")]
+    username: String,
+    /// Any text may be tried
+    #[schema(format = Password, example = "correct horse battery")]
+    password: String,
+    /// May be left out
+    #[schema(value_type = GrantType, required = false)]
+    grant_type: Option<GrantType>,
+    /// Ignored
+    #[schema(value_type = String, required = false)]
+    scope: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "likewise")]
+enum GrantType {
+    Password,
+}
+
+/// Get an access token
+#[utoipa::path(
+    post,
+    path = "/login/",
+    operation_id = "log_in",
+    tag = "accounts",
+    request_body(content((Input = "application/json"), (Form = "application/x-www-form-urlencoded"))),
+    responses(
+        (status = 200, description = "A token", body = Token<'_>),
+        (status = 401, description = "E-mail address or password is wrong", body = Answer<'_>,
+         headers(("www-authenticate" = String, description = "RFC 6750"))),
+        (status = 429, description = "The client or the account has tried too often", body = Answer<'_>,
+         headers(("retry-after" = u64, description = "Seconds until the next attempt"))),
+    )
+)]
 pub(super) async fn handle(
     app: &App,
     request: Request<RequestBody>,

@@ -2,7 +2,9 @@
 //! shape of errors are the stack's.
 
 mod account;
+mod docs;
 mod login;
+mod openapi;
 mod signup;
 mod status;
 
@@ -42,6 +44,9 @@ async fn handle(
         Route::Index => Ok(status::index(app)),
         Route::Livez => Ok(status::livez()),
         Route::Readyz => status::readyz(app).await,
+        Route::Docs => docs::page(request.uri().path()),
+        Route::DocsFile => docs::file(request.uri().path()),
+        Route::OpenApi => Ok(openapi::openapi()),
         Route::Signup => signup::handle(app, request).await,
         Route::Login => login::handle(app, request).await,
         Route::Me => account::me(app, request.headers()).await,

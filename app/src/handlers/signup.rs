@@ -6,13 +6,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::{Request, Response, StatusCode};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{account::Account, identify};
 use crate::{
     app::App,
     email::Email,
-    error::ApiError,
+    error::{Answer, ApiError},
     json::{self, Fields},
     metrics::outcome,
     password::NewPassword,
@@ -20,6 +21,32 @@ use crate::{
     store::User,
 };
 
+/// A new account
+#[derive(ToSchema)]
+#[schema(as = SignUp)]
+#[expect(dead_code, reason = "the schema of what `Fields` reads")]
+#[serde(deny_unknown_fields)]
+struct Input {
+    /// Has no account yet
+    #[schema(format = Email, max_length = 254, example = "ada@example.com")]
+    email: String,
+    /// 8 to 71 bytes in UTF-8, none of them NUL, and not one of the most common passwords
+    #[schema(format = Password, min_length = 8, max_length = 71, example = "correct horse battery")]
+    password: String,
+}
+
+/// Make an account
+#[utoipa::path(
+    post,
+    path = "/signup/",
+    operation_id = "sign_up",
+    tag = "accounts",
+    request_body = Input,
+    responses(
+        (status = 201, description = "The account", body = Account),
+        (status = 409, description = "The address has an account", body = Answer<'_>),
+    )
+)]
 pub(super) async fn handle(
     app: &App,
     request: Request<RequestBody>,

@@ -7,10 +7,11 @@ use std::error::Error;
 
 use http::{Response, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{app::App, error::ApiError, json, stack::Body};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Index {
     status: &'static str,
     name: &'static str,
@@ -20,11 +21,18 @@ struct Index {
     faults: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Probe {
     status: &'static str,
 }
 
+/// Name and version
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "about",
+    responses((status = 200, description = "Who answers", body = Index))
+)]
 pub(super) fn index(app: &App) -> Response<Body> {
     json::response(
         StatusCode::OK,
@@ -37,10 +45,24 @@ pub(super) fn index(app: &App) -> Response<Body> {
     )
 }
 
+/// Whether the process runs
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "about",
+    responses((status = 200, description = "It does", body = Probe))
+)]
 pub(super) fn livez() -> Response<Body> {
     json::response(StatusCode::OK, &Probe { status: "ok" })
 }
 
+/// Whether the service takes traffic
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "about",
+    responses((status = 200, description = "It does", body = Probe))
+)]
 pub(super) async fn readyz(app: &App) -> Result<Response<Body>, ApiError> {
     if app.is_stopping() {
         return Err(ApiError::Stopping);

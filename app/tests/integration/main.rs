@@ -9,8 +9,15 @@ mod bodies;
 )]
 #[path = "../../../telemetry/tests/support/collector.rs"]
 mod collector;
+mod docs;
+mod faults;
+mod forms;
 mod limits;
+mod login_limits;
 mod program;
 mod routes;
 mod signals;
 mod support;
+#[allow(dead_code, reason = "shared with the tests of lens, likewise")]
+#[path = "../../../lens/tests/integration/webdriver.rs"]
+mod webdriver;

@@ -23,6 +23,8 @@ use crate::support::{Answer, PASSWORD, Raw, client, eventually, signup_in_parts}
 /// The program, running.
 pub(crate) struct Program {
     pub(crate) address: SocketAddr,
+    /// What it said before it was ready.
+    pub(crate) said_before: String,
     child: Child,
     stderr: BufReader<ChildStderr>,
 }
@@ -47,8 +49,9 @@ impl Program {
     pub(crate) async fn start(database: &Path, variables: &[(&str, &str)]) -> Self {
         let mut child = command(database, variables).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
+        let (mut said_before, mut line) = (String::new(), String::new());
         while !line.starts_with("trivium-app listening") {
+            said_before.push_str(&line);
             line.clear();
             assert_ne!(
                 stderr.read_line(&mut line).await.unwrap(),
@@ -64,6 +67,7 @@ impl Program {
             .unwrap();
         Self {
             address,
+            said_before,
             child,
             stderr,
         }
@@ -121,7 +125,7 @@ async fn a_wrong_setting_stops_the_start_with_its_name_value_and_fix() {
     let missing = missing.to_str().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&str, &str, &str); 9] = [
+    let cases: [(&str, &str, &str); 14] = [
         ("APP_LISTEN", "everywhere", "invalid socket address"),
         ("APP_LISTEN", &taken, "choose one with APP_LISTEN"),
         (
@@ -135,6 +139,11 @@ async fn a_wrong_setting_stops_the_start_with_its_name_value_and_fix() {
         ("APP_REQUEST_TIMEOUT", "0s", "must be longer than nothing"),
         ("APP_MAX_CONCURRENT", "0", "not in 1.."),
         ("APP_DRAIN_TIMEOUT", "-1s", "write it like"),
+        ("APP_LOGIN_RATE_CLIENT", "often", "a time like 30/1m"),
+        ("APP_LOGIN_RATE_ACCOUNT", "0/1m", "a time like 30/1m"),
+        ("APP_TRUSTED_PROXIES", "10.0.0.0/40", "like 10.0.0.0/8"),
+        ("APP_FAULTS", "latency:/:2:1s", "at most 1, like 0.1"),
+        ("APP_FAULTS_SEED", "-1", "invalid digit"),
     ];
     for (variable, value, fix) in cases {
         let (code, said) = refusal(&database, variable, value).await;

@@ -45,7 +45,9 @@ async fn an_unknown_path_is_404() {
 #[tokio::test]
 async fn another_method_is_405_and_names_the_right_ones() {
     let app = TestApp::start(&[]).await;
-    let wrong: [(&str, &[Method], &str); 6] = [
+    let wrong: [(&str, &[Method], &str); 8] = [
+        ("/docs", &[Method::POST], "GET, HEAD"),
+        ("/openapi.json", &[Method::DELETE], "GET, HEAD"),
         ("/", &[Method::POST, Method::OPTIONS], "GET, HEAD"),
         ("/livez", &[Method::DELETE], "GET, HEAD"),
         ("/readyz", &[Method::PUT], "GET, HEAD"),
