@@ -15,3 +15,86 @@ pub(crate) mod queue;
 pub(crate) mod self_metrics;
 pub(crate) mod spans;
 pub(crate) mod transport;
+
+use std::thread;
+
+use opentelemetry_sdk::{Resource, trace::SpanData};
+use tokio::sync::oneshot;
+
+use self::{
+    logs::{LogEncoder, ScopedRecord},
+    metrics::MetricExporter,
+    queue::BatchQueue,
+    self_metrics::ExportCounts,
+    spans::SpanEncoder,
+    transport::{Clients, Transport},
+};
+use crate::{
+    InitError,
+    settings::{Destination, Settings},
+    signal::Signal,
+};
+
+/// What runs on the thread `otlp-export`; `None` for a signal that is not exported.
+pub(crate) struct Exports {
+    pub(crate) spans: Option<BatchQueue<SpanData>>,
+    pub(crate) logs: Option<BatchQueue<ScopedRecord>>,
+    pub(crate) metrics: Option<MetricExporter>,
+    pub(crate) counts: ExportCounts,
+    /// Dropping it ends the thread.
+    pub(crate) thread: oneshot::Sender<()>,
+}
+
+impl Exports {
+    pub(crate) fn start(settings: &Settings, resource: &Resource) -> Result<Self, InitError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(InitError::Thread)?;
+        let mut clients = Clients::default();
+        let mut transport = |signal, destination: &Option<Destination>| {
+            let destination = destination.clone();
+            let transport = destination.map(|to| Transport::new(signal, to, &mut clients));
+            transport.transpose()
+        };
+        let spans = transport(Signal::Traces, &settings.traces)?;
+        let logs = transport(Signal::Logs, &settings.logs)?;
+        let metrics = transport(Signal::Metrics, &settings.metrics)?;
+
+        let (thread, until_dropped) = oneshot::channel::<()>();
+        let exports = {
+            let _inside = runtime.enter();
+            let spans = spans.map(|transport| {
+                BatchQueue::spawn(
+                    settings.span_batching,
+                    SpanEncoder::new(resource),
+                    transport,
+                )
+            });
+            let logs = logs.map(|transport| {
+                BatchQueue::spawn(settings.log_batching, LogEncoder::new(resource), transport)
+            });
+            let metrics =
+                metrics.map(|transport| MetricExporter::new(transport, runtime.handle().clone()));
+            Self {
+                counts: ExportCounts {
+                    spans: spans.as_ref().map(BatchQueue::counts),
+                    logs: logs.as_ref().map(BatchQueue::counts),
+                    metric_points: metrics.as_ref().map(MetricExporter::counts),
+                },
+                spans,
+                logs,
+                metrics,
+                thread,
+            }
+        };
+        thread::Builder::new()
+            .name("otlp-export".to_owned())
+            .spawn(move || {
+                // Ends with an error when the sender is dropped, which is the sign to end.
+                let _ = runtime.block_on(until_dropped);
+            })
+            .map_err(InitError::Thread)?;
+        Ok(exports)
+    }
+}

@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use opentelemetry_sdk::trace::Sampler;
 
-pub(crate) use destination::{Destination, PemFile, Protocol, TlsFiles};
+#[cfg(feature = "tls")]
+pub(crate) use destination::PemFile;
+pub(crate) use destination::{Destination, Protocol, TlsFiles};
 use read::Lookup;
 pub(crate) use sampling::{ExemplarFilter, Propagator};
 

@@ -21,7 +21,7 @@ use tracing_subscriber::{
     EnvFilter, Layer as _,
     filter::{FilterExt as _, filter_fn},
     layer::SubscriberExt as _,
-    util::SubscriberInitExt as _,
+    util::SubscriberInitExt,
 };
 
 use crate::{
@@ -29,17 +29,14 @@ use crate::{
     diagnostics::{StderrFilter, is_own, is_transport},
     exemplar,
     export::{
-        logs::{LogEncoder, QueuedLogs, ScopedRecord},
-        metrics::MetricExporter,
-        queue::BatchQueue,
+        Exports,
+        logs::QueuedLogs,
         self_metrics::{self, ExportCounts},
-        spans::{QueuedSpans, SpanEncoder},
-        transport::{Clients, Transport},
+        spans::QueuedSpans,
     },
     resource::{Identity, resource},
     runtime,
-    settings::{Destination, ExemplarFilter, InvalidSetting, Propagator, Settings},
-    signal::Signal,
+    settings::{ExemplarFilter, InvalidSetting, Propagator, Settings},
 };
 
 /// Why telemetry could not be set up.
@@ -49,20 +46,12 @@ pub enum InitError {
     /// A variable holds a value that cannot be used; the message names it and what to write instead.
     #[error(transparent)]
     Setting(#[from] InvalidSetting),
-    /// `RUST_LOG` cannot be read.
-    #[error("RUST_LOG=`{value}` cannot be used: {source}; write it like `info,my_crate=debug`")]
-    LogFilter {
-        /// The value of the variable.
-        value: String,
-        /// What is wrong with it.
-        source: tracing_subscriber::filter::ParseError,
-    },
     /// The thread that exports could not be started.
     #[error("cannot start the thread `otlp-export`: {0}")]
     Thread(#[source] std::io::Error),
     /// The program installed a `tracing` subscriber before.
     #[error("a tracing subscriber is installed already; call `init` once, before any other: {0}")]
-    Subscriber(#[from] tracing_subscriber::util::TryInitError),
+    Subscriber(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// What could not be flushed in time.
@@ -110,7 +99,7 @@ impl Builder {
         let settings = Settings::from_lookup(lookup)?;
         if settings.is_disabled {
             let stderr = stderr_layer();
-            tracing_subscriber::registry().with(stderr).try_init()?;
+            install(tracing_subscriber::registry().with(stderr))?;
             return Ok(Telemetry { pipeline: None });
         }
         let resource = resource(self.0, &settings);
@@ -211,11 +200,10 @@ impl Pipeline {
     }
 
     fn install(&self, settings: &Settings) -> Result<(), InitError> {
-        let wanted =
-            EnvFilter::try_new(&settings.log_filter).map_err(|source| InitError::LogFilter {
-                value: settings.log_filter.clone(),
-                source,
-            })?;
+        let wanted = EnvFilter::try_new(&settings.log_filter).map_err(|error| {
+            let problem = format!("{error}; write it like `info,my_crate=debug`");
+            InvalidSetting::new("RUST_LOG", &settings.log_filter, &problem)
+        })?;
         let logs = OpenTelemetryTracingBridge::new(&self.logger)
             .with_filter(filter_fn(|metadata| !is_own(metadata)).and(wanted));
         // Events are logs; on spans they would be stored twice.
@@ -228,11 +216,8 @@ impl Pipeline {
             .with_filter(filter_fn(|metadata| {
                 metadata.is_span() && !is_transport(metadata)
             }));
-        tracing_subscriber::registry()
-            .with(spans)
-            .with(logs)
-            .with(stderr_layer())
-            .try_init()?;
+        let layers = tracing_subscriber::registry().with(spans).with(logs);
+        install(layers.with(stderr_layer()))?;
 
         exemplar::set_filter(effective_filter(settings));
         global::set_meter_provider(self.meter.clone());
@@ -280,6 +265,12 @@ fn propagator(propagator: &Propagator) -> Box<dyn TextMapPropagator + Send + Syn
     }
 }
 
+fn install(subscriber: impl SubscriberInitExt) -> Result<(), InitError> {
+    subscriber
+        .try_init()
+        .map_err(|error| InitError::Subscriber(Box::new(error)))
+}
+
 fn stderr_layer<S>() -> impl tracing_subscriber::Layer<S>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
@@ -288,67 +279,4 @@ where
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_filter(StderrFilter::default())
-}
-
-/// What runs on the thread `otlp-export`.
-struct Exports {
-    spans: Option<BatchQueue<opentelemetry_sdk::trace::SpanData>>,
-    logs: Option<BatchQueue<ScopedRecord>>,
-    metrics: Option<MetricExporter>,
-    counts: ExportCounts,
-    thread: oneshot::Sender<()>,
-}
-
-impl Exports {
-    fn start(settings: &Settings, resource: &Resource) -> Result<Self, InitError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(InitError::Thread)?;
-        let mut clients = Clients::default();
-        let mut transport = |signal, destination: &Option<Destination>| {
-            let destination = destination.clone();
-            let transport = destination.map(|to| Transport::new(signal, to, &mut clients));
-            transport.transpose()
-        };
-        let spans = transport(Signal::Traces, &settings.traces)?;
-        let logs = transport(Signal::Logs, &settings.logs)?;
-        let metrics = transport(Signal::Metrics, &settings.metrics)?;
-
-        let (thread, until_dropped) = oneshot::channel::<()>();
-        let exports = {
-            let _inside = runtime.enter();
-            let spans = spans.map(|transport| {
-                BatchQueue::spawn(
-                    settings.span_batching,
-                    SpanEncoder::new(resource),
-                    transport,
-                )
-            });
-            let logs = logs.map(|transport| {
-                BatchQueue::spawn(settings.log_batching, LogEncoder::new(resource), transport)
-            });
-            let metrics =
-                metrics.map(|transport| MetricExporter::new(transport, runtime.handle().clone()));
-            Self {
-                counts: ExportCounts {
-                    spans: spans.as_ref().map(BatchQueue::counts),
-                    logs: logs.as_ref().map(BatchQueue::counts),
-                    metric_points: metrics.as_ref().map(MetricExporter::counts),
-                },
-                spans,
-                logs,
-                metrics,
-                thread,
-            }
-        };
-        thread::Builder::new()
-            .name("otlp-export".to_owned())
-            .spawn(move || {
-                // Ends with an error when the sender is dropped, which is the sign to end.
-                let _ = runtime.block_on(until_dropped);
-            })
-            .map_err(InitError::Thread)?;
-        Ok(exports)
-    }
 }
