@@ -22,20 +22,30 @@ use crate::{
 const QUIET: Duration = Duration::from_secs(30);
 
 /// Crates that carry telemetry away: what they say would come from sending what they said.
-const TRANSPORT: [&str; 4] = ["h2", "hyper", "tonic", "tower"];
+const TRANSPORT: [&str; 7] = [
+    "h2",
+    "hyper",
+    "hyper_rustls",
+    "hyper_util",
+    "rustls",
+    "tonic",
+    "tower",
+];
 
 /// Whether an event or span comes from sending telemetry.
 pub(crate) fn is_transport(metadata: &Metadata<'_>) -> bool {
-    let target = metadata.target();
-    TRANSPORT.iter().any(|own| target.starts_with(own))
+    TRANSPORT.contains(&crate_of(metadata.target()))
 }
 
 /// Whether an event is the telemetry's word of itself, or comes from sending it.
 pub(crate) fn is_own(metadata: &Metadata<'_>) -> bool {
-    let target = metadata.target();
-    is_transport(metadata)
-        || target.starts_with("opentelemetry")
-        || target.starts_with("trivium_telemetry")
+    let name = crate_of(metadata.target());
+    TRANSPORT.contains(&name) || name.starts_with("opentelemetry") || name == "trivium_telemetry"
+}
+
+/// A target is a module's path unless the event says otherwise. A program may be called `hyper_service`.
+fn crate_of(target: &str) -> &str {
+    target.split_once("::").map_or(target, |(name, _)| name)
 }
 
 /// Lets through to standard error what belongs there.

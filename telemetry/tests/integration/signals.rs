@@ -31,6 +31,18 @@ async fn a_log_carries_its_span_and_event_name_and_is_no_span_event() {
 }
 
 #[tokio::test]
+async fn a_program_may_have_a_name_like_a_crate_of_the_transport() {
+    let collector = crate::collector();
+    tracing::info_span!(target: "hyper_service::main", "served").in_scope(|| {
+        tracing::info!(name: "sent", target: "hyper::client", "a request");
+        tracing::info!(name: "served", target: "hyper_service", "a request");
+    });
+    collector.wait_for("the span", |received| received.span("served"));
+    collector.wait_for("the log", |received| received.log("served"));
+    assert_eq!(collector.received().log("sent"), None);
+}
+
+#[tokio::test]
 async fn a_counter_s_exemplar_points_to_the_span_it_was_counted_in() {
     let collector = crate::collector();
     let counter = meter("test").u64_counter("orders").build();
@@ -109,17 +121,31 @@ async fn the_exporter_and_the_process_are_measured_and_feed_nothing_back() {
         })?;
         Some(())
     });
-    for name in [
-        "process.cpu.time",
-        "process.memory.usage",
-        "process.thread.count",
-        "process.unix.file_descriptor.count",
+    let mut names = vec![
         "otel.sdk.processor.span.queue.capacity",
-    ] {
+        "tokio.worker.busy_duration",
+    ];
+    if cfg!(feature = "process-metrics") {
+        names.extend([
+            "process.cpu.time",
+            "process.memory.usage",
+            "process.thread.count",
+            "process.unix.file_descriptor.count",
+        ]);
+    }
+    for name in names {
         assert!(!collector.received().sum(name).is_empty(), "{name}");
     }
     let received = collector.received();
-    let transport = ["h2", "hyper", "tonic", "tower", "opentelemetry", "trivium"];
+    let transport = [
+        "h2::",
+        "hyper::",
+        "hyper_util",
+        "tonic",
+        "tower",
+        "opentelemetry",
+        "trivium",
+    ];
     let fed_back: Vec<_> = received
         .log_scopes
         .iter()
