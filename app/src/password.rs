@@ -1,19 +1,22 @@
 //! Passwords: which are accepted, and how they are hashed without taking the service down.
 //!
-//! A [`NewPassword`] has 8 to 71 bytes and no NUL. bcrypt reads 72 bytes with a closing NUL and repeats shorter ones, so a
-//! longer password would be cut silently, and `"a"`, `"a\0a"` would be the same.
+//! A [`NewPassword`] has at least 8 characters, at most 71 bytes and no NUL. bcrypt reads 72 bytes with a closing NUL and
+//! repeats shorter ones, so a longer password would be cut silently, and `"a"`, `"a\0a"` would be the same.
 //!
 //! Hashing takes a core for 0.3 s at cost 12. It runs on the blocking threads, at most one per core at a time; who waits
 //! longer than the queue's limit is refused. The spans `password.hash` and `password.verify` last from the request to the
 //! result and carry `auth.password.queue_wait` (seconds until a core was free). The metric `auth.password.operations`
 //! counts what is in each `state`: `waiting` or `running`.
 //!
-//! A login with an unknown address verifies against a decoy, so it takes the time of a wrong password. An operation whose
+//! A login with an unknown address verifies against a decoy, so it takes the time of a wrong password, unless the account's
+//! hash is of before APP_BCRYPT_COST was raised: a login with the right password replaces it. An operation whose
 //! request went away finishes in vain; it holds its core until then, so the bound is kept.
+
+mod common;
 
 use std::{num::NonZero, sync::Arc, time::Duration};
 
-use bcrypt::BcryptError;
+use bcrypt::{BcryptError, HashParts};
 use opentelemetry::{KeyValue, global, metrics::UpDownCounter};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
@@ -27,7 +30,7 @@ use uuid::Uuid;
 
 use crate::error::{ApiError, OverloadedBy};
 
-const MIN_BYTES: usize = 8;
+const MIN_CHARACTERS: usize = 8;
 const MAX_BYTES: usize = 71;
 const CHEAPEST_COST: u32 = 4;
 
@@ -38,11 +41,16 @@ pub(crate) struct NewPassword(SecretString);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PasswordError {
     /// Its length is outside the limits.
-    #[error("must have {MIN_BYTES} to {MAX_BYTES} bytes in UTF-8")]
+    #[error(
+        "must have at least {MIN_CHARACTERS} characters and at most {MAX_BYTES} bytes in UTF-8"
+    )]
     Length,
     /// bcrypt ends at a NUL.
     #[error("must not contain the character NUL")]
     Nul,
+    /// Attackers try it first.
+    #[error("is one of the most common passwords, which are tried first; choose another")]
+    Common,
 }
 
 impl NewPassword {
@@ -52,11 +60,17 @@ impl NewPassword {
     /// [`PasswordError`] says what it must be.
     pub(crate) fn parse(password: String) -> Result<Self, PasswordError> {
         let password = SecretString::from(password);
-        match password.expose_secret().as_bytes() {
-            bytes if bytes.contains(&0) => Err(PasswordError::Nul),
-            bytes if !(MIN_BYTES..=MAX_BYTES).contains(&bytes.len()) => Err(PasswordError::Length),
-            _ => Ok(Self(password)),
+        let text = password.expose_secret();
+        if text.contains('\0') {
+            return Err(PasswordError::Nul);
         }
+        if text.chars().count() < MIN_CHARACTERS || text.len() > MAX_BYTES {
+            return Err(PasswordError::Length);
+        }
+        if common::is_common(text) {
+            return Err(PasswordError::Common);
+        }
+        Ok(Self(password))
     }
 }
 
@@ -119,9 +133,28 @@ impl Hasher {
     /// # Errors
     /// [`HashError`]: no core in time, or bcrypt failed.
     pub(crate) async fn hash(&self, password: NewPassword) -> Result<String, HashError> {
+        self.hash_at_cost(password.0).await
+    }
+
+    /// The hash to store in the place of `hash`, whose password this is, when that is weaker than those of today.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub(crate) async fn rehash(
+        &self,
+        password: SecretString,
+        hash: &str,
+    ) -> Result<Option<String>, HashError> {
+        if hash.parse::<HashParts>()?.get_cost() >= self.cost {
+            return Ok(None);
+        }
+        self.hash_at_cost(password).await.map(Some)
+    }
+
+    async fn hash_at_cost(&self, password: SecretString) -> Result<String, HashError> {
         let span = info_span!("password.hash", auth.password.queue_wait = field::Empty);
         let cost = self.cost;
-        let operation = move || bcrypt::non_truncating_hash(password.0.expose_secret(), cost);
+        let operation = move || bcrypt::non_truncating_hash(password.expose_secret(), cost);
         self.run(operation).instrument(span).await
     }
 

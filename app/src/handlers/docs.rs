@@ -49,7 +49,7 @@ pub(super) fn page(path: &str) -> Result<Response<Body>, ApiError> {
     get,
     path = "/docs/{file}",
     tag = "about",
-    params(("file" = String, Path, description = "Name of the file, such as swagger-ui.css")),
+    params(("file" = String, Path, description = "Name of the file", example = "swagger-ui.css")),
     responses(
         (status = 200, description = "The file", content(
             (String = "text/html"), (String = "text/css"), (String = "text/javascript"), (String = "image/png"),

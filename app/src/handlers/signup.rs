@@ -3,8 +3,6 @@
 //! The password is hashed before the address is looked at, so a taken one takes the same time. A client that goes away
 //! may or may not have made its account: the insert is one statement.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use http::{Request, Response, StatusCode};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,7 +16,7 @@ use crate::{
     metrics::outcome,
     password::NewPassword,
     stack::{Body, RequestBody},
-    store::User,
+    store::{self, User},
 };
 
 /// A new account
@@ -30,7 +28,7 @@ struct Input {
     /// Has no account yet
     #[schema(format = Email, max_length = 254, example = "ada@example.com")]
     email: String,
-    /// 8 to 71 bytes in UTF-8, none of them NUL, and not one of the most common passwords
+    /// At least 8 characters and at most 71 bytes in UTF-8, none of them NUL, and not one of the most common passwords
     #[schema(format = Password, min_length = 8, max_length = 71, example = "correct horse battery")]
     password: String,
 }
@@ -74,16 +72,9 @@ async fn sign_up(app: &App, request: Request<RequestBody>) -> Result<User, ApiEr
     let user = User {
         id: Uuid::new_v4().to_string(),
         email: email.as_str().to_owned(),
-        created_at: unix_millis(),
+        created_at: store::now(),
     };
     app.store.insert(&user, &password_hash).await?;
-    identify(&user.id);
+    identify(app, &user.id);
     Ok(user)
-}
-
-fn unix_millis() -> i64 {
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

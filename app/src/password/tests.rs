@@ -9,9 +9,10 @@ fn hasher(queue_limit: Duration) -> Hasher {
 }
 
 #[test]
-fn a_password_has_8_to_71_bytes_and_no_nul() {
+fn a_password_has_8_characters_to_71_bytes_and_no_nul() {
     let check = |password: &str| NewPassword::parse(password.to_owned()).err();
     assert_eq!(check(&"x".repeat(7)), Some(PasswordError::Length));
+    assert_eq!(check(&"é".repeat(7)), Some(PasswordError::Length));
     assert_eq!(check(&"x".repeat(8)), None);
     assert_eq!(check(&"x".repeat(71)), None);
     assert_eq!(check(&"x".repeat(72)), Some(PasswordError::Length));

@@ -61,7 +61,7 @@ async fn malformed_json_is_400_with_its_place() {
 async fn each_bad_field_is_listed() {
     let app = TestApp::start(&[]).await;
     let email = "must be an e-mail address such as name@example.com";
-    let length = "must have 8 to 71 bytes in UTF-8";
+    let length = "must have at least 8 characters and at most 71 bytes in UTF-8";
     let unknown = "is not a field of this request";
     let good = "ada@example.com";
     let cases: [(Value, &[(&str, &str)]); 10] = [
