@@ -14,7 +14,7 @@ use crate::{
     password::{HashError, Hasher},
     settings::Settings,
     store::{Store, StoreError},
-    token::{KeyError, Tokens},
+    token::{KeysError, Tokens},
 };
 
 /// What the handlers work with.
@@ -32,9 +32,9 @@ pub struct App {
 /// Why the service can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The key of the tokens.
+    /// The keys of the access tokens.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Keys(#[from] KeysError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -49,21 +49,11 @@ impl App {
     /// # Errors
     /// [`OpenError`] says which part is not usable, and what to do.
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
-        let tokens = match &settings.jwt_secret {
-            Some(secret) => Tokens::with_secret(secret, settings.token_ttl)?,
-            None => {
-                tracing::warn!(
-                    name: "auth.key.generated",
-                    "APP_JWT_SECRET is not set: tokens are signed with a key of this run and end with it"
-                );
-                Tokens::with_random_key(settings.token_ttl)?
-            }
-        };
         let cores = available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Ok(Self {
             passwords: Hasher::new(settings.bcrypt_cost, cores, stage_limit(&settings))?,
-            store: Store::open(&settings.database).await?,
-            tokens,
+            store: Store::open(&settings.database()).await?,
+            tokens: Tokens::open(&settings).await?,
             metrics: Metrics::new(),
             login_limits: LoginLimits::new(settings.login_rate_client, settings.login_rate_account),
             faults: faults(&settings),
@@ -76,6 +66,12 @@ impl App {
     /// left for the rest and for an answer that says which stage it was.
     pub(crate) fn stage_limit(&self) -> Duration {
         stage_limit(&self.settings)
+    }
+
+    /// When a refresh token that is made now expires; both in milliseconds since the Unix epoch.
+    pub(crate) fn refresh_expiry(&self, now: i64) -> i64 {
+        let ttl = i64::try_from(self.settings.refresh_ttl.as_millis()).unwrap_or(i64::MAX);
+        now.saturating_add(ttl)
     }
 
     /// Whether the service was told to stop.

@@ -15,7 +15,11 @@ use serde::Serialize;
 use tower::{load_shed::error::Overloaded, timeout::error::Elapsed};
 use utoipa::ToSchema;
 
-use crate::{json, stack::Body, token::TokenError};
+use crate::{
+    json,
+    stack::Body,
+    token::{RefreshError, TokenError},
+};
 
 /// A boxed cause, as tower's layers pass it on.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -65,6 +69,9 @@ pub(crate) enum ApiError {
     /// The bearer token is absent or can't be accepted.
     #[error(transparent)]
     Unauthorized(#[from] TokenError),
+    /// The refresh token can't be accepted; the client is not told why.
+    #[error(transparent)]
+    InvalidRefreshToken(#[from] RefreshError),
     /// More logins than a limit allows.
     #[error("too many logins were tried; try again in {} s", whole_seconds(wait))]
     TooManyLogins {
@@ -87,7 +94,7 @@ pub(crate) enum ApiError {
     Stopping,
     /// The database does not answer, so neither would most routes.
     #[error("the service is not ready: its database does not answer")]
-    DatabaseUnreachable,
+    DatabaseUnreachable(#[source] BoxError),
     /// A defect or a failed dependency. The cause is logged, the client gets the request id to ask for it.
     #[error("something went wrong on our side; the logs of this request id say what")]
     Internal(#[source] BoxError),
@@ -166,11 +173,12 @@ impl ApiError {
             Self::InvalidCredentials(_) => (StatusCode::UNAUTHORIZED, "invalid_credentials"),
             Self::Unauthorized(TokenError::Missing) => (StatusCode::UNAUTHORIZED, "missing_token"),
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::InvalidRefreshToken(_) => (StatusCode::UNAUTHORIZED, "invalid_refresh_token"),
             Self::TooManyLogins { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_logins"),
             Self::Injected(status) => (*status, "injected"),
             Self::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
-            Self::Stopping | Self::DatabaseUnreachable => {
+            Self::Stopping | Self::DatabaseUnreachable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_ready")
             }
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -188,6 +196,8 @@ impl ApiError {
             },
             Self::Overloaded(OverloadedBy::PasswordQueue) => "password_queue",
             Self::Unauthorized(token_error) => token_error.reason(),
+            Self::InvalidRefreshToken(refresh_error) => refresh_error.reason(),
+            Self::DatabaseUnreachable(_) => "database_unreachable",
             other => other.status_and_code().1,
         }
     }
@@ -219,7 +229,7 @@ impl ApiError {
             Self::MethodNotAllowed { allow } => {
                 Some((header::ALLOW, HeaderValue::from_static(allow)))
             }
-            Self::Overloaded(_) => {
+            Self::Overloaded(_) | Self::DatabaseUnreachable(_) => {
                 Some((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS)))
             }
             Self::TooManyLogins { wait, .. } => {
@@ -229,7 +239,7 @@ impl ApiError {
             Self::InvalidCredentials(_) | Self::Unauthorized(TokenError::Missing) => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
-            Self::Unauthorized(_) => Some((
+            Self::Unauthorized(_) | Self::InvalidRefreshToken(_) => Some((
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static(r#"Bearer error="invalid_token""#),
             )),

@@ -175,6 +175,13 @@ fn decode(text: &[u8]) -> Result<String, ApiError> {
         .map_err(|_| ApiError::MalformedForm)
 }
 
+/// An answer without a body.
+pub(crate) fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// An answer with a JSON body. None may be stored by a cache: they hold tokens and what belongs to one user.
 pub(crate) fn response(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     let body = serde_json::to_vec(body)

@@ -5,6 +5,7 @@
 //!
 //! No e-mail address, password, hash or token is in any span, log or metric; users appear by their opaque `user.id`.
 
+mod active_users;
 mod app;
 mod client;
 mod email;
@@ -22,6 +23,7 @@ mod settings;
 mod stack;
 mod store;
 mod token;
+mod upkeep;
 
 pub use app::{App, OpenError};
 pub use client::{ProxyNetwork, ProxyNetworkError};

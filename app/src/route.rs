@@ -24,13 +24,17 @@ pub(crate) enum Route {
     Signup,
     /// `POST /login/`: gives an access token.
     Login,
+    /// `POST /refresh/`: new tokens for a refresh token.
+    Refresh,
+    /// `POST /logout/`: ends what a login began.
+    Logout,
     /// `GET /users/me/`: the account of the token.
     Me,
 }
 
 impl Route {
     /// Each of them.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Index,
         Self::Livez,
         Self::Readyz,
@@ -39,6 +43,8 @@ impl Route {
         Self::OpenApi,
         Self::Signup,
         Self::Login,
+        Self::Refresh,
+        Self::Logout,
         Self::Me,
     ];
 
@@ -52,6 +58,8 @@ impl Route {
             "/openapi.json" => Some(Self::OpenApi),
             "/signup" => Some(Self::Signup),
             "/login" => Some(Self::Login),
+            "/refresh" => Some(Self::Refresh),
+            "/logout" => Some(Self::Logout),
             "/users/me" => Some(Self::Me),
             other => other
                 .strip_prefix("/docs/")
@@ -71,6 +79,8 @@ impl Route {
             Self::OpenApi => "/openapi.json",
             Self::Signup => "/signup/",
             Self::Login => "/login/",
+            Self::Refresh => "/refresh/",
+            Self::Logout => "/logout/",
             Self::Me => "/users/me/",
         }
     }
@@ -85,7 +95,7 @@ impl Route {
             | Self::DocsFile
             | Self::OpenApi
             | Self::Me => "GET, HEAD",
-            Self::Signup | Self::Login => "POST",
+            Self::Signup | Self::Login | Self::Refresh | Self::Logout => "POST",
         }
     }
 

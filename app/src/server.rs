@@ -25,6 +25,7 @@ use crate::{
     app::App,
     client,
     stack::{self, Stack},
+    upkeep,
 };
 
 /// Idle connections cost a file descriptor and some memory each; the common limit of descriptors is reached first.
@@ -84,10 +85,12 @@ impl Server {
         tracing::info!(name: "server.started", { server.address = %address.ip(), server.port = address.port() }, "listening");
 
         let mut stop = pin!(stop);
+        let mut upkeep = pin!(upkeep::run(&app));
         loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
+                never = &mut upkeep => match never {},
                 () = connections.accept(&listener) => {}
             }
         }

@@ -13,10 +13,10 @@ use clap::{
 };
 use secrecy::SecretString;
 
-use crate::{client::ProxyNetwork, faults::Fault, rate::Rate};
+use crate::{client::ProxyNetwork, faults::Fault, rate::Rate, store::Database};
 
 /// RFC 7518, 3.2: a key of HS256 has at least the size of its hash.
-const MIN_SECRET_BYTES: usize = 32;
+pub(crate) const MIN_SECRET_BYTES: usize = 32;
 
 /// The auth service of Trivium: sign-up, login and tokens over HTTP; traces, metrics and logs over OTLP.
 #[derive(Debug, Clone, Parser)]
@@ -31,7 +31,7 @@ pub struct Settings {
     )]
     pub listen: SocketAddr,
 
-    /// Path of the database file; it is made at the first start, its folder is not.
+    /// Path of the SQLite file; it is made at the first start, its folder is not.
     #[arg(
         long,
         env = "APP_DATABASE",
@@ -40,23 +40,48 @@ pub struct Settings {
     )]
     pub database: PathBuf,
 
+    /// Instead of it, the URL of a database: postgres://USER:PASSWORD@HOST:PORT/NAME, with ?sslmode=verify-full and
+    /// &sslrootcert=FILE where it should be, or sqlite:PATH.
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        value_name = "DATABASE_URL",
+        hide_env_values = true, value_parser = Secret { read: database_url, name: "DATABASE_URL (--database-url)" },
+        conflicts_with = "database"
+    )]
+    pub(crate) database_url: Option<Database>,
+
     /// Cost of a password hash, as a power of two: each step doubles the time of a login (12 is about 0.3 s).
     #[arg(long, env = "APP_BCRYPT_COST", value_name = "APP_BCRYPT_COST", default_value_t = 12,
           value_parser = clap::value_parser!(u32).range(4..=31))]
     pub bcrypt_cost: u32,
 
-    /// Key of the access tokens, at least 32 bytes; without it each run makes its own and its tokens end with it.
+    /// Key of the access tokens, at least 32 bytes; without it, or a file of keys, each run makes its own and its tokens
+    /// end with it.
     #[arg(
         long,
         env = "APP_JWT_SECRET",
         value_name = "APP_JWT_SECRET",
-        hide_env_values = true, value_parser = SecretParser
+        hide_env_values = true, value_parser = Secret { read: secret, name: "APP_JWT_SECRET (--jwt-secret)" }
     )]
     pub jwt_secret: Option<SecretString>,
+
+    /// File of such keys, one per line as ID:SECRET: the first signs, all verify. A change counts within two seconds.
+    #[arg(
+        long,
+        env = "APP_JWT_KEYS_FILE",
+        value_name = "APP_JWT_KEYS_FILE",
+        conflicts_with = "jwt_secret"
+    )]
+    pub jwt_keys_file: Option<PathBuf>,
 
     /// How long an access token is valid, in whole seconds or longer units.
     #[arg(long, env = "APP_TOKEN_TTL", value_name = "APP_TOKEN_TTL", default_value = "15m", value_parser = whole_seconds)]
     pub token_ttl: Duration,
+
+    /// How long a refresh token is valid; each use gives a new one.
+    #[arg(long, env = "APP_REFRESH_TTL", value_name = "APP_REFRESH_TTL", default_value = "30d", value_parser = whole_seconds)]
+    pub refresh_ttl: Duration,
 
     /// Largest request body that is read, in bytes.
     #[arg(long, env = "APP_MAX_BODY", value_name = "APP_MAX_BODY", default_value_t = 65_536,
@@ -121,6 +146,14 @@ pub struct Settings {
     pub drain_timeout: Duration,
 }
 
+impl Settings {
+    /// The database that the two settings name.
+    pub(crate) fn database(&self) -> Database {
+        let url = self.database_url.clone();
+        url.unwrap_or_else(|| Database::Sqlite(self.database.clone()))
+    }
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|error| format!("{error}; write it like 500ms, 10s or 15m"))?;
@@ -139,31 +172,41 @@ fn whole_seconds(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// Checks the key without printing it, as the errors of clap's own parsers would.
+fn secret(text: &str) -> Result<SecretString, String> {
+    if text.len() < MIN_SECRET_BYTES {
+        return Err(format!(
+            "has {} bytes, but HS256 needs at least {MIN_SECRET_BYTES}; make one with: openssl rand -hex 32",
+            text.len()
+        ));
+    }
+    Ok(text.into())
+}
+
+fn database_url(text: &str) -> Result<Database, String> {
+    Database::parse(text).map_err(|error| {
+        format!("{error}; write it like postgres://USER:PASSWORD@HOST:5432/NAME or sqlite:PATH")
+    })
+}
+
+/// Reads a value without printing it when it is wrong, as clap's own parsers would.
 #[derive(Clone)]
-struct SecretParser;
+struct Secret<T> {
+    read: fn(&str) -> Result<T, String>,
+    name: &'static str,
+}
 
-impl TypedValueParser for SecretParser {
-    type Value = SecretString;
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Secret<T> {
+    type Value = T;
 
-    fn parse_ref(
-        &self,
-        command: &Command,
-        _: Option<&Arg>,
-        value: &OsStr,
-    ) -> Result<SecretString, Error> {
-        let problem = match value.to_str() {
-            Some(secret) if secret.len() >= MIN_SECRET_BYTES => return Ok(secret.into()),
-            Some(secret) => format!(
-                "has {} bytes, but HS256 needs at least {MIN_SECRET_BYTES}",
-                secret.len()
-            ),
-            None => "is not UTF-8".to_owned(),
+    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<T, Error> {
+        let read = match value.to_str() {
+            Some(text) => (self.read)(text),
+            None => Err("is not UTF-8".to_owned()),
         };
-        let message = format!(
-            "APP_JWT_SECRET (--jwt-secret) {problem}; make one with: openssl rand -hex 32\n"
-        );
-        Err(Error::raw(ErrorKind::ValueValidation, message).with_cmd(command))
+        read.map_err(|problem| {
+            let message = format!("{} {problem}\n", self.name);
+            Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        })
     }
 }
 
@@ -183,7 +226,10 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.database, PathBuf::from("trivium.db"));
         assert_eq!(settings.bcrypt_cost, 12);
+        assert!(settings.database_url.is_none());
         assert!(settings.jwt_secret.is_none());
+        assert!(settings.jwt_keys_file.is_none());
+        assert_eq!(settings.refresh_ttl, Duration::from_secs(30 * 24 * 3600));
         assert_eq!(settings.token_ttl, Duration::from_secs(900));
         assert_eq!(settings.max_body, 65_536);
         assert_eq!(settings.request_timeout, Duration::from_secs(10));

@@ -147,7 +147,7 @@ async fn answer(
         Ok(response) => response,
         Err(error) => {
             let error = ApiError::from_stack(error);
-            if let ApiError::Internal(cause) = &error {
+            if let ApiError::Internal(cause) | ApiError::DatabaseUnreachable(cause) = &error {
                 let cause: &(dyn Error + 'static) = cause.as_ref();
                 tracing::error!(name: "http.request.failed", { request.id = request_id, error = cause }, "request failed");
             }

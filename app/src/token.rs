@@ -1,39 +1,54 @@
 //! Access tokens: JWTs (RFC 7519, profile of RFC 9068) that this service signs and accepts.
 //!
 //! ```text
-//! header   {"typ":"at+jwt","alg":"HS256","kid":RFC 7638 thumbprint of the key}
-//! claims   iss  "trivium-auth"      sub  the user's id        iat, nbf  time of issue, seconds since the epoch
-//!          aud  "trivium"           jti  a new UUID           exp       iat + APP_TOKEN_TTL
+//! header   {"typ":"at+jwt","alg":"HS256","kid":the id of the key: as its file has it, or its RFC 7638 thumbprint}
+//! claims   iss  "trivium-auth"      sub  the user's id        iat, nbf   time of issue, seconds since the epoch
+//!          aud  "trivium"           jti  a new UUID           exp        iat + APP_TOKEN_TTL
+//!                                                             token_use  "access"
 //! ```
 //!
 //! The algorithm is pinned: what a header claims is compared, never followed. All claims are required; clocks may differ by
-//! five seconds. A token can't be revoked before it expires. The spans `token.issue` and `token.verify` hold no part of it.
+//! five seconds. An access token can't be revoked before it expires; refresh tokens, in `refresh`, can, and are no JWTs. The
+//! spans `token.issue` and `token.verify` hold no part of a token.
 
-use std::time::Duration;
+mod keys;
+mod refresh;
+
+use std::{
+    error::Error,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use http::{HeaderMap, header};
 use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey, Header, Validation,
+    Algorithm, Validation,
     errors::{Error as JwtError, ErrorKind},
     get_current_timestamp,
-    jwk::{Jwk, ThumbprintHash},
 };
-use secrecy::{ExposeSecret, SecretBox, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tracing::info_span;
 use uuid::Uuid;
+
+pub(crate) use keys::KeysError;
+pub(crate) use keys::POLL_INTERVAL as KEYS_POLL_INTERVAL;
+pub(crate) use refresh::{RefreshError, RefreshToken};
+
+use crate::settings::Settings;
+use keys::{Keys, KeysFile};
 
 const ALGORITHM: Algorithm = Algorithm::HS256;
 const TYPE: &str = "at+jwt";
 const ISSUER: &str = "trivium-auth";
 const AUDIENCE: &str = "trivium";
+const USE: &str = "access";
 const LEEWAY_SECONDS: u64 = 5;
 
-/// Signs and verifies access tokens with one key.
+/// Signs and verifies access tokens.
 pub(crate) struct Tokens {
-    encoding_key: EncodingKey,
-    decoding_key: DecodingKey,
-    header: Header,
+    keys: RwLock<Arc<Keys>>,
+    file: Option<KeysFile>,
     validation: Validation,
     ttl: Duration,
 }
@@ -48,12 +63,8 @@ struct Claims {
     iat: u64,
     nbf: u64,
     exp: u64,
+    token_use: String,
 }
-
-/// The crypto library refuses a key.
-#[derive(Debug, thiserror::Error)]
-#[error("the key of the access tokens can't be used")]
-pub struct KeyError(#[source] JwtError);
 
 /// Why a request is not authenticated. `Display` is for the client, [`TokenError::reason`] for logs and metrics.
 #[derive(Debug, thiserror::Error)]
@@ -99,51 +110,65 @@ impl From<JwtError> for TokenError {
 }
 
 impl Tokens {
-    /// With a configured key.
+    /// With the keys that the settings name, or with one that lives as long as this value.
     ///
     /// # Errors
-    /// [`KeyError`].
-    pub(crate) fn with_secret(secret: &SecretString, ttl: Duration) -> Result<Self, KeyError> {
-        Self::with_key(secret.expose_secret().as_bytes(), ttl)
-    }
-
-    /// With a key that lives as long as this value.
-    ///
-    /// # Errors
-    /// [`KeyError`].
-    pub(crate) fn with_random_key(ttl: Duration) -> Result<Self, KeyError> {
-        // A UUID v4 is 122 bits from the operating system's generator: three exceed the 256 that HS256 asks for.
-        let key = SecretBox::new(Box::new(
-            [(); 3].map(|()| Uuid::new_v4().into_bytes()).concat(),
-        ));
-        Self::with_key(key.expose_secret(), ttl)
-    }
-
-    fn with_key(key: &[u8], ttl: Duration) -> Result<Self, KeyError> {
-        let encoding_key = EncodingKey::from_secret(key);
-        let thumbprint = Jwk::from_encoding_key(&encoding_key, ALGORITHM)
-            .and_then(|jwk| jwk.thumbprint(ThumbprintHash::SHA256))
-            .map_err(KeyError)?;
-        let header = Header {
-            typ: Some(TYPE.to_owned()),
-            kid: Some(thumbprint),
-            ..Header::new(ALGORITHM)
+    /// [`KeysError`].
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, KeysError> {
+        let mut file = None;
+        let keys = match (&settings.jwt_keys_file, &settings.jwt_secret) {
+            (Some(path), _) => {
+                let first = file.insert(KeysFile::new(path.clone())).read_if_changed();
+                first.await.expect("what was never read has changed")?
+            }
+            (None, Some(secret)) => Keys::with_secret(secret.expose_secret().as_bytes())?,
+            (None, None) => {
+                tracing::warn!(
+                    name: "auth.key.generated",
+                    "neither APP_JWT_KEYS_FILE nor APP_JWT_SECRET is set: tokens are signed with a key of this run and end with it"
+                );
+                Keys::random()?
+            }
         };
+        Ok(Self::new(keys, file, settings.token_ttl))
+    }
 
+    fn new(keys: Keys, file: Option<KeysFile>, ttl: Duration) -> Self {
         let mut validation = Validation::new(ALGORITHM);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
         validation.validate_nbf = true;
         validation.leeway = LEEWAY_SECONDS;
-
-        Ok(Self {
-            decoding_key: DecodingKey::from_secret(key),
-            encoding_key,
-            header,
+        Self {
+            keys: RwLock::new(Arc::new(keys)),
+            file,
             validation,
             ttl,
-        })
+        }
+    }
+
+    /// Takes the keys of the file when it has changed; when they can't be used, says so and keeps the old ones.
+    pub(crate) async fn reload_keys(&self) {
+        let Some(file) = &self.file else { return };
+        match file.read_if_changed().await {
+            None => {}
+            Some(Ok(keys)) => {
+                tracing::info!(name: "auth.keys.loaded", ids = keys.ids(), "the keys of the access tokens have changed");
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+            }
+            Some(Err(error)) => {
+                tracing::error!(
+                    name: "auth.keys.rejected",
+                    error = &error as &dyn Error,
+                    "the keys of the access tokens stay as they were"
+                );
+            }
+        }
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How long a new token is valid.
@@ -166,8 +191,11 @@ impl Tokens {
             iat: now,
             nbf: now,
             exp: now + self.ttl.as_secs(),
+            token_use: USE.to_owned(),
         };
-        jsonwebtoken::encode(&self.header, &claims, &self.encoding_key).map(SecretString::from)
+        let keys = self.keys();
+        let key = keys.active();
+        jsonwebtoken::encode(&key.header, &claims, &key.encoding).map(SecretString::from)
     }
 
     /// The user id of the bearer token in the headers of a request.
@@ -181,11 +209,15 @@ impl Tokens {
         if header.typ.as_deref() != Some(TYPE) {
             return Err(TokenError::Rejected("wrong_type"));
         }
-        if header.kid != self.header.kid {
-            return Err(TokenError::Rejected("unknown_key"));
+        let keys = self.keys();
+        let key = keys
+            .find(header.kid.as_deref())
+            .ok_or(TokenError::Rejected("unknown_key"))?;
+        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation)?.claims;
+        if claims.token_use != USE {
+            return Err(TokenError::Rejected("wrong_use"));
         }
-        let token = jsonwebtoken::decode::<Claims>(token, &self.decoding_key, &self.validation)?;
-        Ok(token.claims.sub)
+        Ok(claims.sub)
     }
 }
 

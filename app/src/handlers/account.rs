@@ -11,9 +11,10 @@ use crate::{
     app::App,
     error::{Answer, ApiError},
     json,
+    metrics::outcome,
     stack::Body,
     store::User,
-    token::TokenError,
+    token::TokenError::{self, Expired, Rejected, UnknownUser},
 };
 
 /// An account
@@ -56,6 +57,10 @@ impl From<User> for Account {
 )]
 pub(super) async fn me(app: &App, headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
     let result = authenticate(app, headers).await;
+    // Without a token there is nothing to verify, and without a database no outcome.
+    if let Ok(_) | Err(ApiError::Unauthorized(Expired | Rejected(_) | UnknownUser)) = &result {
+        app.metrics.tokens_verified.add(1, &outcome(&result));
+    }
     if let Err(error @ ApiError::Unauthorized(_)) = &result {
         tracing::warn!(name: "auth.token.rejected", reason = error.reason(), "access token rejected");
     }
@@ -69,6 +74,6 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<User, ApiError> 
         .user(&user_id)
         .await?
         .ok_or(TokenError::UnknownUser)?;
-    identify(&user.id);
+    identify(app, &user.id);
     Ok(user)
 }

@@ -1,4 +1,5 @@
-//! `POST /login/` `{"email","password"}` → 200 `{"access_token","token_type":"bearer","expires_in":seconds}`.
+//! `POST /login/` `{"email","password"}` → 200 `{"access_token","token_type":"bearer","expires_in":seconds,
+//! "refresh_token"}`.
 //!
 //! The same as a form, with OAuth 2's names (RFC 6749, 4.3.2): `username`, `password`, and `grant_type=password`, which may be
 //! left out; `scope` is ignored, since there are none. It makes "Authorize" on `/docs/` work.
@@ -7,6 +8,7 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
     net::{IpAddr, SocketAddr},
 };
 
@@ -23,16 +25,21 @@ use crate::{
     json::{self, Fields},
     metrics::outcome,
     stack::{Body, RequestBody},
+    store::{self, Credentials},
+    token::RefreshToken,
 };
 
+/// What a login or a refresh gives
 #[derive(Serialize, ToSchema)]
-struct Token<'a> {
+pub(super) struct Tokens<'a> {
     /// To be sent as `authorization: Bearer TOKEN`
     access_token: &'a str,
     /// Always `bearer`
     token_type: &'static str,
-    /// Seconds
+    /// Seconds that the access token is good for
     expires_in: u64,
+    /// Good for one `/refresh/`
+    refresh_token: &'a str,
 }
 
 /// Who logs in
@@ -76,7 +83,7 @@ enum GrantType {
     Password,
 }
 
-/// Get an access token
+/// Get an access token and a refresh token
 #[utoipa::path(
     post,
     path = "/login/",
@@ -84,7 +91,7 @@ enum GrantType {
     tag = "accounts",
     request_body(content((Input = "application/json"), (Form = "application/x-www-form-urlencoded"))),
     responses(
-        (status = 200, description = "A token", body = Token<'_>),
+        (status = 200, description = "Tokens", body = Tokens<'_>),
         (status = 401, description = "E-mail address or password is wrong", body = Answer<'_>,
          headers(("www-authenticate" = String, description = "RFC 6750"))),
         (status = 429, description = "The client or the account has tried too often", body = Answer<'_>,
@@ -105,18 +112,38 @@ pub(super) async fn handle(
             tracing::warn!(name: "auth.login.failed", reason = error.reason(), "login failed");
         }
     }
-    let login = result?;
-    let token = Token {
-        access_token: login.access_token.expose_secret(),
-        token_type: "bearer",
-        expires_in: app.tokens.ttl().as_secs(),
-    };
-    Ok(json::response(StatusCode::OK, &token))
+    Ok(result?.response(app))
 }
 
-struct Login {
-    user_id: String,
+/// A user who is let in, with the tokens for it.
+pub(super) struct Login {
+    pub user_id: String,
     access_token: SecretString,
+    refresh_token: SecretString,
+}
+
+impl Login {
+    pub(super) fn new(
+        app: &App,
+        user_id: String,
+        refresh_token: &RefreshToken,
+    ) -> Result<Self, ApiError> {
+        Ok(Self {
+            access_token: app.tokens.issue(&user_id).map_err(ApiError::internal)?,
+            refresh_token: refresh_token.text(),
+            user_id,
+        })
+    }
+
+    pub(super) fn response(&self, app: &App) -> Response<Body> {
+        let tokens = Tokens {
+            access_token: self.access_token.expose_secret(),
+            token_type: "bearer",
+            expires_in: app.tokens.ttl().as_secs(),
+            refresh_token: self.refresh_token.expose_secret(),
+        };
+        json::response(StatusCode::OK, &tokens)
+    }
 }
 
 async fn log_in(app: &App, request: Request<RequestBody>) -> Result<Login, ApiError> {
@@ -124,15 +151,11 @@ async fn log_in(app: &App, request: Request<RequestBody>) -> Result<Login, ApiEr
     let (email, password) = read(app, request).await?;
     let attempt = app.login_limits.attempt(client, &email)?;
 
-    let (user_id, hash) = app
-        .store
-        .credentials(&email)
-        .await?
-        .map(|found| (found.id, found.password_hash))
-        .unzip();
-    let is_right = app.passwords.verify(password, hash).await?;
-    let user_id = match user_id {
-        Some(user_id) if is_right => user_id,
+    let found = app.store.credentials(&email).await?;
+    let hash = found.as_ref().map(|found| found.password_hash.clone());
+    let is_right = app.passwords.verify(password.clone(), hash).await?;
+    let found = match found {
+        Some(found) if is_right => found,
         unknown_or_wrong => {
             attempt.failed();
             let error = match unknown_or_wrong {
@@ -143,12 +166,39 @@ async fn log_in(app: &App, request: Request<RequestBody>) -> Result<Login, ApiEr
         }
     };
     drop(attempt);
-    identify(&user_id);
-    let access_token = app.tokens.issue(&user_id).map_err(ApiError::internal)?;
-    Ok(Login {
-        user_id,
-        access_token,
-    })
+    identify(app, &found.id);
+    strengthen(app, password, &found).await;
+    let refresh_token = RefreshToken::first().map_err(ApiError::internal)?;
+    app.store
+        .begin_family(&found.id, &refresh_token, app.refresh_expiry(store::now()))
+        .await?;
+    Login::new(app, found.id, &refresh_token)
+}
+
+/// Replaces a hash of before APP_BCRYPT_COST was raised. A login does not fail for it: the next one tries again.
+async fn strengthen(app: &App, password: SecretString, credentials: &Credentials) {
+    let (id, old) = (&credentials.id, &credentials.password_hash);
+    let replaced: Result<bool, ApiError> = async {
+        let Some(new) = app.passwords.rehash(password, old).await? else {
+            return Ok(false);
+        };
+        app.store.replace_hash(id, old, &new).await?;
+        Ok(true)
+    }
+    .await;
+    match replaced {
+        Ok(false) => {}
+        Ok(true) => {
+            tracing::info!(name: "auth.password.rehashed", { user.id = id }, "a password is stored with the cost of today");
+        }
+        Err(error) => {
+            tracing::warn!(
+                name: "auth.password.rehash_failed",
+                error = &error as &dyn Error,
+                "a password stays stored with a lower cost"
+            );
+        }
+    }
 }
 
 async fn read(app: &App, request: Request<RequestBody>) -> Result<(Email, SecretString), ApiError> {

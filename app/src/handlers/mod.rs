@@ -5,8 +5,11 @@ mod account;
 mod docs;
 mod login;
 mod openapi;
+mod refresh;
 mod signup;
 mod status;
+
+use std::time::Instant;
 
 use http::{Request, Response};
 use opentelemetry::{KeyValue, trace::get_active_span};
@@ -49,11 +52,14 @@ async fn handle(
         Route::OpenApi => Ok(openapi::openapi()),
         Route::Signup => signup::handle(app, request).await,
         Route::Login => login::handle(app, request).await,
+        Route::Refresh => refresh::refresh(app, request).await,
+        Route::Logout => refresh::log_out(app, request).await,
         Route::Me => account::me(app, request.headers()).await,
     }
 }
 
-/// Puts the opaque id of the authenticated user on the request's span.
-fn identify(user_id: &str) {
+/// Puts the opaque id of the authenticated user on the request's span, and counts the user as active.
+fn identify(app: &App, user_id: &str) {
+    app.metrics.active_users.saw(user_id, Instant::now());
     get_active_span(|span| span.set_attribute(KeyValue::new("user.id", user_id.to_owned())));
 }

@@ -20,7 +20,7 @@ use utoipa::{
     },
 };
 
-use super::{account, docs, login, signup, status};
+use super::{account, docs, login, refresh, signup, status};
 use crate::{error, stack::Body};
 
 #[derive(OpenApi)]
@@ -31,7 +31,8 @@ use crate::{error, stack::Body};
                        is known with and without one slash at its end; HEAD is answered wherever GET is."
     ),
     paths(
-        status::index, status::livez, status::readyz, signup::handle, login::handle, account::me,
+        status::index, status::livez, status::readyz, signup::handle, login::handle, refresh::refresh, refresh::log_out,
+        account::me,
         docs::page, docs::file, openapi,
     ),
     components(schemas(error::Answer<'_>)),

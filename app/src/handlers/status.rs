@@ -3,8 +3,6 @@
 //! Liveness says only that the process answers: what a restart can't cure must not cause one. Readiness turns to 503 when
 //! the database does not answer, and from the signal to stop on.
 
-use std::error::Error;
-
 use http::{Response, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -67,9 +65,7 @@ pub(super) async fn readyz(app: &App) -> Result<Response<Body>, ApiError> {
     if app.is_stopping() {
         return Err(ApiError::Stopping);
     }
-    if let Err(error) = app.store.ping().await {
-        tracing::error!(name: "store.unreachable", error = &error as &dyn Error, "the database does not answer");
-        return Err(ApiError::DatabaseUnreachable);
-    }
+    let ping = app.store.ping().await;
+    ping.map_err(|error| ApiError::DatabaseUnreachable(error.into()))?;
     Ok(json::response(StatusCode::OK, &Probe { status: "ready" }))
 }

@@ -13,7 +13,7 @@ fn a_password_has_8_characters_to_71_bytes_and_no_nul() {
     let check = |password: &str| NewPassword::parse(password.to_owned()).err();
     assert_eq!(check(&"x".repeat(7)), Some(PasswordError::Length));
     assert_eq!(check(&"é".repeat(7)), Some(PasswordError::Length));
-    assert_eq!(check(&"x".repeat(8)), None);
+    assert_eq!(check(&"qx".repeat(4)), None);
     assert_eq!(check(&"x".repeat(71)), None);
     assert_eq!(check(&"x".repeat(72)), Some(PasswordError::Length));
     assert_eq!(
@@ -22,6 +22,25 @@ fn a_password_has_8_characters_to_71_bytes_and_no_nul() {
         "36 characters are 72 bytes"
     );
     assert_eq!(check("12345678\0"), Some(PasswordError::Nul));
+    assert_eq!(check("Iloveyou1"), Some(PasswordError::Common));
+}
+
+#[tokio::test]
+async fn a_hash_of_a_lower_cost_is_replaced_and_no_other() {
+    let of_cost = |cost| Hasher::new(cost, ONE_CORE, Duration::from_secs(5)).unwrap();
+    let password = || SecretString::from("correct horse battery");
+    let old = of_cost(4).hash_at_cost(password()).await.unwrap();
+    let new = of_cost(5).rehash(password(), &old).await.unwrap().unwrap();
+    assert!(new.starts_with("$2b$05$"), "{new}");
+    assert!(
+        of_cost(4)
+            .verify(password(), Some(new.clone()))
+            .await
+            .unwrap()
+    );
+    for cost in [4, 5] {
+        assert_eq!(of_cost(cost).rehash(password(), &new).await.unwrap(), None);
+    }
 }
 
 #[tokio::test]

@@ -1,72 +1,148 @@
-//! Where accounts are kept. [`Store`] promises: what [`Store::insert`] acknowledged survives a crash of the process and a
-//! loss of power; an address belongs to one account; a read never waits for a write. Each operation is a client span with
-//! `db.client.operation.duration`, carrying the statement with placeholders and never a value.
+//! Where accounts and refresh tokens are kept: in a file of `SQLite` or in PostgreSQL. [`Store`] promises the same of both:
+//! what a write acknowledged survives a crash of the process and a loss of power (of the server: as its `fsync` and
+//! `synchronous_commit` have it); an address belongs to one account; a read never waits for a write; each operation is one
+//! statement, and so happens whole or not at all.
+//!
+//! Each operation is a client span with `db.client.operation.duration`, carrying the statement with placeholders and never a
+//! value.
 
+mod accounts;
+mod database;
+mod error;
+mod families;
+mod pool;
+mod postgres;
 mod sqlite;
+mod statement;
 
-use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) use sqlite::Store;
+use sqlx::postgres::PgConnectOptions;
+use trivium_telemetry::db;
 
-use crate::error::ApiError;
+pub(crate) use accounts::{Credentials, User};
+pub(crate) use database::Database;
+pub(crate) use error::StoreError;
 
-/// An account.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub(crate) struct User {
-    /// UUID v4, hyphenated lower-case. Opaque: it may appear in signals.
-    pub id: String,
-    /// Normalised address.
-    pub email: String,
-    /// Milliseconds since the Unix epoch.
-    pub created_at: i64,
+use crate::faults::delayed;
+use statement::{Row, Statement, Value};
+
+/// Milliseconds since the Unix epoch, as the store has its times.
+pub(crate) fn now() -> i64 {
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// What a login needs of an account.
-#[derive(sqlx::FromRow)]
-pub(crate) struct Credentials {
-    /// The account's id.
-    pub id: String,
-    /// bcrypt hash in modular crypt format.
-    pub password_hash: String,
+/// Handle to the database; see the module above for what it promises.
+pub(crate) struct Store {
+    backend: Backend,
+    telemetry: db::Client,
 }
 
-/// What a store can't do.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The file can't be opened or made.
-    #[error("can't open the database {}: check APP_DATABASE, that its folder exists and can be written", path.display())]
-    Open {
-        /// As configured.
-        path: PathBuf,
-        /// What the driver said.
-        source: sqlx::Error,
-    },
-    /// The tables can't be brought to this version.
-    #[error("can't migrate the database {}: it may be of a newer version of trivium-app, or no database of it", path.display())]
-    Migrate {
-        /// As configured.
-        path: PathBuf,
-        /// What failed.
-        source: sqlx::migrate::MigrateError,
-    },
-    /// An operation failed.
-    #[error("can't {action} in the database")]
-    Operation {
-        /// What was being done.
-        action: &'static str,
-        /// What the driver said.
-        source: sqlx::Error,
-    },
-    /// The address has an account.
-    #[error("the e-mail address has an account already")]
-    EmailTaken,
+enum Backend {
+    Sqlite(sqlite::File),
+    Postgres(postgres::Server),
 }
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::EmailTaken => Self::EmailTaken,
-            other => Self::internal(other),
+impl Store {
+    /// Opens the database and brings its tables to this version.
+    ///
+    /// # Errors
+    /// [`StoreError`], with the database and what to check.
+    pub(crate) async fn open(database: &Database) -> Result<Self, StoreError> {
+        Ok(match database {
+            Database::Sqlite(path) => Self {
+                backend: Backend::Sqlite(sqlite::File::open(path).await?),
+                telemetry: db::Client::new("sqlite", "auth"),
+            },
+            Database::Postgres(options) => {
+                // The telemetry library keeps names for the life of the process, as does this store.
+                let name = options.get_database().unwrap_or(options.get_username());
+                let name = String::leak(name.to_owned());
+                Self {
+                    backend: Backend::Postgres(
+                        postgres::Server::open(PgConnectOptions::clone(options)).await?,
+                    ),
+                    telemetry: db::Client::new("postgresql", name),
+                }
+            }
+        })
+    }
+
+    /// Whether the database answers; no span, since a probe asks every few seconds.
+    ///
+    /// # Errors
+    /// [`StoreError::Operation`].
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        const PING: Statement = Statement {
+            action: "read",
+            operation: "SELECT",
+            table: "",
+            text: "SELECT 1",
+        };
+        let done = match &self.backend {
+            Backend::Sqlite(file) => file.execute(&PING, &[]).await,
+            Backend::Postgres(server) => server.execute(&PING, &[]).await,
+        };
+        done.map(drop).map_err(|source| StoreError::Operation {
+            action: PING.action,
+            source,
+        })
+    }
+
+    /// Waits for running operations and closes the database.
+    pub(crate) async fn close(&self) {
+        match &self.backend {
+            Backend::Sqlite(file) => file.close().await,
+            Backend::Postgres(server) => server.close().await,
         }
+    }
+
+    /// Runs a statement that has one row or none.
+    async fn row<R: Row>(
+        &self,
+        statement: &Statement,
+        values: &[Value<'_>],
+    ) -> Result<Option<R>, StoreError> {
+        self.observe(statement, async {
+            match &self.backend {
+                Backend::Sqlite(file) => file.row(statement, values).await,
+                Backend::Postgres(server) => server.row(statement, values).await,
+            }
+        })
+        .await
+    }
+
+    /// Runs a statement and counts the rows it changed.
+    async fn execute(
+        &self,
+        statement: &Statement,
+        values: &[Value<'_>],
+    ) -> Result<u64, StoreError> {
+        self.observe(statement, async {
+            match &self.backend {
+                Backend::Sqlite(file) => file.execute(statement, values).await,
+                Backend::Postgres(server) => server.execute(statement, values).await,
+            }
+        })
+        .await
+    }
+
+    async fn observe<T>(
+        &self,
+        statement: &Statement,
+        call: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, StoreError> {
+        self.telemetry
+            .operation(statement.operation, statement.table)
+            .query_text(statement.text)
+            .observe(delayed(call))
+            .await
+            .map_err(|source| StoreError::Operation {
+                action: statement.action,
+                source,
+            })
     }
 }

@@ -1,6 +1,7 @@
 //! Each way in which a token can be wrong has its own reason, and none gets through.
 
 use http::HeaderValue;
+use jsonwebtoken::Header;
 use serde_json::{Value, json};
 
 use super::*;
@@ -10,7 +11,7 @@ const TTL: Duration = Duration::from_secs(900);
 const USER: &str = "6f3f2a52-7f0f-4d55-a8a4-2f7f7a4d1f00";
 
 fn tokens() -> Tokens {
-    Tokens::with_secret(&SECRET.into(), TTL).unwrap()
+    Tokens::new(Keys::with_secret(SECRET.as_bytes()).unwrap(), None, TTL)
 }
 
 fn verify(tokens: &Tokens, token: &str) -> Result<String, &'static str> {
@@ -24,14 +25,15 @@ fn verify(tokens: &Tokens, token: &str) -> Result<String, &'static str> {
 
 /// A good token but for what `change` does to its header and claims, signed with the right key.
 fn forged(change: impl FnOnce(&mut Header, &mut Value)) -> String {
-    let tokens = tokens();
+    let keys = Keys::with_secret(SECRET.as_bytes()).unwrap();
     let now = get_current_timestamp();
-    let mut header = tokens.header.clone();
+    let mut header = keys.active().header.clone();
     let mut claims = json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": USER, "jti": "j", "iat": now, "nbf": now, "exp": now + 900,
+        "token_use": "access",
     });
     change(&mut header, &mut claims);
-    jsonwebtoken::encode(&header, &claims, &tokens.encoding_key).unwrap()
+    jsonwebtoken::encode(&header, &claims, &keys.active().encoding).unwrap()
 }
 
 #[test]
@@ -51,6 +53,7 @@ fn an_issued_token_names_its_user_and_holds_what_the_module_says() {
     assert_eq!(claims["iss"], "trivium-auth");
     assert_eq!(claims["aud"], "trivium");
     assert_eq!(claims["sub"], USER);
+    assert_eq!(claims["token_use"], "access");
     assert_eq!(claims["nbf"], claims["iat"]);
     assert_eq!(
         claims["exp"].as_u64(),
@@ -72,7 +75,7 @@ fn each_wrong_token_is_rejected_with_its_reason() {
         Ok(USER.to_owned()),
         "the untouched one is good"
     );
-    let cases: [(&str, String); 10] = [
+    let cases: [(&str, String); 12] = [
         (
             "expired",
             forged(|_, claims| claims["exp"] = json!(now - 6)),
@@ -92,6 +95,14 @@ fn each_wrong_token_is_rejected_with_its_reason() {
         (
             "malformed",
             forged(|_, claims| drop(claims.as_object_mut().unwrap().remove("nbf"))),
+        ),
+        (
+            "malformed",
+            forged(|_, claims| drop(claims.as_object_mut().unwrap().remove("token_use"))),
+        ),
+        (
+            "wrong_use",
+            forged(|_, claims| claims["token_use"] = json!("refresh")),
         ),
         (
             "wrong_type",
@@ -153,10 +164,8 @@ fn a_changed_signature_is_rejected() {
 
 #[test]
 fn a_random_key_accepts_only_its_own_tokens() {
-    let (one, other) = (
-        Tokens::with_random_key(TTL).unwrap(),
-        Tokens::with_random_key(TTL).unwrap(),
-    );
+    let tokens = || Tokens::new(Keys::random().unwrap(), None, TTL);
+    let (one, other) = (tokens(), tokens());
     let token = one.issue(USER).unwrap();
     assert_eq!(verify(&one, token.expose_secret()), Ok(USER.to_owned()));
     assert_eq!(verify(&other, token.expose_secret()), Err("unknown_key"));
