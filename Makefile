@@ -1,15 +1,24 @@
-.PHONY: up test bench
+.PHONY: up test bench bench-service
+
+TARGET := $${CARGO_TARGET_DIR:-target}
 
 # Builds what is missing, starts everything with a little traffic, prints the address of the page; Ctrl-C stops it.
 up:
 	cargo build --release -p trivium-cli -p trivium-app -p trivium-lens
-	@exec "$${CARGO_TARGET_DIR:-target}/release/trivium" up --traffic
+	@exec "$(TARGET)/release/trivium" up --traffic
 
 # Format, clippy, docs, unit, integration and end-to-end tests with the real Collector, the page in a real browser.
 test:
 	@.ci/test
 
 # Measurements, each with its method and last result in bench/.
-bench:
+bench: bench-service
 	cargo bench -p trivium-telemetry --bench record
 	cargo bench -p trivium-lens --bench ingest
+
+# The service without and with telemetry, beside the seed's FastAPI service; about six minutes after the builds.
+bench-service:
+	cargo build --release -p trivium-app -p trivium-bench
+	test -x "$(TARGET)/fastapi/bin/python" || python3 -m venv "$(TARGET)/fastapi"
+	"$(TARGET)/fastapi/bin/pip" install --quiet --requirement bench/peers/fastapi/requirements.txt
+	"$(TARGET)/release/trivium-bench" --python "$(TARGET)/fastapi/bin/python" --programs "$(TARGET)/release" --write
