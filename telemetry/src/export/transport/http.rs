@@ -99,7 +99,10 @@ fn outcome(response: &Response<Bytes>) -> Result<Option<PartialSuccess>, ExportE
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT
     );
-    let reason = format!("{status}: {}", message(response));
+    let reason = match message(response) {
+        message if message.is_empty() => status.to_string(),
+        message => format!("{status}: {message}"),
+    };
     let error = ExportError::new(status.as_str().to_owned(), is_retryable, reason);
     Err(match retry_after(response.headers()) {
         Some(delay) if is_retryable => error.after(delay),
