@@ -5,12 +5,26 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Answer, PASSWORD, TestApp};
+use crate::{
+    databases::{Database, on_each_database},
+    support::{Answer, PASSWORD, TestApp},
+};
 
-#[tokio::test]
-async fn an_account_is_made_logged_into_and_read_with_and_without_the_slash() {
+on_each_database![
+    an_account_is_made_logged_into_and_read_with_and_without_the_slash,
+    an_address_has_one_account,
+    an_unknown_user_and_a_wrong_password_are_told_the_same,
+    an_unknown_user_and_a_wrong_password_take_the_same_time,
+    without_a_good_token_there_is_no_account,
+    accounts_and_tokens_outlive_a_restart_with_a_configured_key_and_tokens_do_not_without,
+    a_good_token_of_another_database_has_no_account,
+    a_common_password_is_refused,
+    a_hash_of_a_lower_cost_is_replaced_at_the_next_login,
+];
+
+async fn an_account_is_made_logged_into_and_read_with_and_without_the_slash(database: Database) {
     for slash in ["", "/"] {
-        let app = TestApp::start(&["--token-ttl=90s"]).await;
+        let app = database.start(&["--token-ttl=90s"]).await;
         let before = SystemTime::now();
         let body = json!({"email": " Ada@Example.com ", "password": PASSWORD});
         let account = app.post(&format!("/signup{slash}"), &body).await;
@@ -28,7 +42,7 @@ async fn an_account_is_made_logged_into_and_read_with_and_without_the_slash() {
             (&login.body["token_type"], &login.body["expires_in"]),
             (&json!("bearer"), &json!(90))
         );
-        assert_eq!(login.body.as_object().unwrap().len(), 3);
+        assert_eq!(login.body.as_object().unwrap().len(), 4);
 
         let token = login.body["access_token"].as_str().unwrap();
         let request = app
@@ -40,9 +54,8 @@ async fn an_account_is_made_logged_into_and_read_with_and_without_the_slash() {
     }
 }
 
-#[tokio::test]
-async fn an_address_has_one_account() {
-    let app = TestApp::start(&[]).await;
+async fn an_address_has_one_account(database: Database) {
+    let app = database.start(&[]).await;
     assert_eq!(app.signup("ada@example.com").await.status, 201);
     for same in ["ada@example.com", "ADA@EXAMPLE.COM"] {
         let message = app.signup(same).await.error(409, "email_taken").to_owned();
@@ -58,9 +71,8 @@ async fn an_address_has_one_account() {
     app.stop().await;
 }
 
-#[tokio::test]
-async fn an_unknown_user_and_a_wrong_password_are_told_the_same() {
-    let app = TestApp::start(&[]).await;
+async fn an_unknown_user_and_a_wrong_password_are_told_the_same(database: Database) {
+    let app = database.start(&[]).await;
     app.signup("ada@example.com").await;
     let tell = async |email: &str| {
         let mut answer = app.login(email, "wrong password").await;
@@ -76,9 +88,10 @@ async fn an_unknown_user_and_a_wrong_password_are_told_the_same() {
     app.stop().await;
 }
 
-#[tokio::test]
-async fn an_unknown_user_and_a_wrong_password_take_the_same_time() {
-    let app = TestApp::start(&["--bcrypt-cost=8", "--login-rate-account=100/1m"]).await;
+async fn an_unknown_user_and_a_wrong_password_take_the_same_time(database: Database) {
+    let app = database
+        .start(&["--bcrypt-cost=8", "--login-rate-account=100/1m"])
+        .await;
     app.signup("ada@example.com").await;
     let time = async |email: &str| {
         let start = Instant::now();
@@ -102,9 +115,8 @@ async fn an_unknown_user_and_a_wrong_password_take_the_same_time() {
     app.stop().await;
 }
 
-#[tokio::test]
-async fn without_a_good_token_there_is_no_account() {
-    let app = TestApp::start(&[]).await;
+async fn without_a_good_token_there_is_no_account(database: Database) {
+    let app = database.start(&[]).await;
     let answer = app.get("/users/me/").await;
     let message = answer.error(401, "missing_token");
     assert_eq!(
@@ -125,10 +137,11 @@ async fn without_a_good_token_there_is_no_account() {
     app.stop().await;
 }
 
-#[tokio::test]
-async fn accounts_and_tokens_outlive_a_restart_with_a_configured_key_and_tokens_do_not_without() {
+async fn accounts_and_tokens_outlive_a_restart_with_a_configured_key_and_tokens_do_not_without(
+    database: Database,
+) {
     let secret = format!("--jwt-secret={}", "k".repeat(32));
-    let mut app = TestApp::start(&[&secret]).await;
+    let mut app = database.start(&[&secret]).await;
     let account = app.signup("ada@example.com").await.body;
     let login = app.login("ada@example.com", PASSWORD).await;
     let token = login.body["access_token"].as_str().unwrap();
@@ -142,12 +155,11 @@ async fn accounts_and_tokens_outlive_a_restart_with_a_configured_key_and_tokens_
     app.stop().await;
 }
 
-#[tokio::test]
-async fn a_good_token_of_another_database_has_no_account() {
+async fn a_good_token_of_another_database_has_no_account(database: Database) {
     let secret = format!("--jwt-secret={}", "k".repeat(32));
     let (app, other) = (
-        TestApp::start(&[&secret]).await,
-        TestApp::start(&[&secret]).await,
+        database.start(&[&secret]).await,
+        database.start(&[&secret]).await,
     );
     app.signup("ada@example.com").await;
     let login = app.login("ada@example.com", PASSWORD).await;
@@ -157,4 +169,42 @@ async fn a_good_token_of_another_database_has_no_account() {
         .error(401, "invalid_token");
     app.stop().await;
     other.stop().await;
+}
+
+async fn a_common_password_is_refused(database: Database) {
+    let app = database.start(&[]).await;
+    let body = json!({"email": "ada@example.com", "password": "Password1"});
+    let answer = app.post("/signup/", &body).await;
+    answer.error(422, "invalid_input");
+    let message = "is one of the most common passwords, which are tried first; choose another";
+    let fields = json!([{"field": "password", "message": message}]);
+    assert_eq!(answer.body["error"]["fields"], fields);
+    app.stop().await;
+}
+
+async fn a_hash_of_a_lower_cost_is_replaced_at_the_next_login(database: Database) {
+    let hash = async |app: &TestApp| {
+        app.place
+            .texts("SELECT password_hash FROM users")
+            .await
+            .remove(0)
+    };
+    let mut app = database.start(&["--bcrypt-cost=4"]).await;
+    app.signup("ada@example.com").await;
+    let old = hash(&app).await;
+    assert!(old.starts_with("$2b$04$"), "{old}");
+
+    app = TestApp::start_in(app.stop().await, &["--bcrypt-cost=5"]).await;
+    app.login("ada@example.com", "wrong password")
+        .await
+        .error(401, "invalid_credentials");
+    assert_eq!(hash(&app).await, old, "a wrong password changes nothing");
+    assert_eq!(app.login("ada@example.com", PASSWORD).await.status, 200);
+    let new = hash(&app).await;
+    assert!(new.starts_with("$2b$05$"), "{new}");
+
+    app = TestApp::start_in(app.stop().await, &["--bcrypt-cost=4"]).await;
+    assert_eq!(app.login("ada@example.com", PASSWORD).await.status, 200);
+    assert_eq!(hash(&app).await, new, "a lower cost takes nothing away");
+    app.stop().await;
 }

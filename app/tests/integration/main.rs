@@ -9,13 +9,18 @@ mod bodies;
 )]
 #[path = "../../../telemetry/tests/support/collector.rs"]
 mod collector;
+mod databases;
 mod docs;
 mod faults;
 mod forms;
+mod keys;
 mod limits;
 mod login_limits;
+mod outages;
+mod postgres;
 mod program;
 mod routes;
+mod sessions;
 mod signals;
 mod support;
 #[allow(dead_code, reason = "shared with the tests of lens, likewise")]

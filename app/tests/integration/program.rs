@@ -29,12 +29,11 @@ pub(crate) struct Program {
     stderr: BufReader<ChildStderr>,
 }
 
-fn command(database: &Path, variables: &[(&str, &str)]) -> Command {
+fn command(variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trivium-app"));
     command
         .env_clear()
         .env("APP_LISTEN", "127.0.0.1:0")
-        .env("APP_DATABASE", database)
         .env("APP_BCRYPT_COST", "4")
         .env("OTEL_SDK_DISABLED", "true")
         .envs(variables.iter().copied())
@@ -45,9 +44,15 @@ fn command(database: &Path, variables: &[(&str, &str)]) -> Command {
 }
 
 impl Program {
-    /// Starts it and waits for its line.
+    /// Starts it on a SQLite file and waits for its line.
     pub(crate) async fn start(database: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut child = command(database, variables).spawn().unwrap();
+        let database = ("APP_DATABASE", database.to_str().unwrap());
+        Self::start_with(&[&[database], variables].concat()).await
+    }
+
+    /// Starts it with these variables and waits for its line.
+    pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
+        let mut child = command(variables).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let (mut said_before, mut line) = (String::new(), String::new());
         while !line.starts_with("trivium-app listening") {
@@ -107,10 +112,13 @@ impl Program {
 
 /// Starts it with one wrong variable; gives its exit code and what it said.
 async fn refusal(database: &Path, variable: &str, value: &str) -> (Option<i32>, String) {
-    let output = command(database, &[(variable, value)])
-        .output()
-        .await
-        .unwrap();
+    let database = ("APP_DATABASE", database.to_str().unwrap());
+    refusal_of(&[database, (variable, value)]).await
+}
+
+/// Starts it with these variables, one of them wrong, likewise.
+pub(crate) async fn refusal_of(variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let output = command(variables).output().await.unwrap();
     (
         output.status.code(),
         String::from_utf8(output.stderr).unwrap(),
@@ -125,7 +133,7 @@ async fn a_wrong_setting_stops_the_start_with_its_name_value_and_fix() {
     let missing = missing.to_str().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&str, &str, &str); 14] = [
+    let cases: [(&str, &str, &str); 16] = [
         ("APP_LISTEN", "everywhere", "invalid socket address"),
         ("APP_LISTEN", &taken, "choose one with APP_LISTEN"),
         (
@@ -135,6 +143,8 @@ async fn a_wrong_setting_stops_the_start_with_its_name_value_and_fix() {
         ),
         ("APP_BCRYPT_COST", "3", "4..=31"),
         ("APP_TOKEN_TTL", "15", "write it like 500ms, 10s or 15m"),
+        ("APP_REFRESH_TTL", "1500ms", "must be whole seconds"),
+        ("APP_JWT_KEYS_FILE", missing, "check APP_JWT_KEYS_FILE"),
         ("APP_MAX_BODY", "64KiB", "invalid digit"),
         ("APP_REQUEST_TIMEOUT", "0s", "must be longer than nothing"),
         ("APP_MAX_CONCURRENT", "0", "not in 1.."),
@@ -164,6 +174,54 @@ async fn a_short_secret_is_refused_without_being_printed() {
     assert_eq!(code, Some(2));
     assert!(said.contains("APP_JWT_SECRET (--jwt-secret) has 7 bytes, but HS256 needs at least 32; make one with: openssl rand -hex 32"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[tokio::test]
+async fn a_wrong_database_url_is_refused_without_being_printed() {
+    for (url, problem) in [
+        ("mysql://hunter2", "does not start with postgres://"),
+        (
+            "postgres://ada:hunter2@localhost:x/auth",
+            "invalid port number",
+        ),
+    ] {
+        let (code, said) = refusal_of(&[("DATABASE_URL", url)]).await;
+        assert_eq!(code, Some(2));
+        for part in [
+            "DATABASE_URL (--database-url) ",
+            problem,
+            "; write it like postgres://",
+        ] {
+            assert!(said.contains(part), "{part:?} is missing in {said}");
+        }
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_settings_for_one_thing_none_is_guessed() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("app.db");
+    let (code, said) = refusal(
+        &database,
+        "DATABASE_URL",
+        "postgres://ada:hunter2@localhost/auth",
+    )
+    .await;
+    assert_eq!(code, Some(2));
+    assert!(said.contains("--database-url <DATABASE_URL>"), "{said}");
+    assert!(said.contains("--database <APP_DATABASE>"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+
+    let secret = "k".repeat(32);
+    let both = [("APP_JWT_SECRET", &*secret), ("APP_JWT_KEYS_FILE", "keys")];
+    let (code, said) = refusal_of(&both).await;
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("<APP_JWT_SECRET>") && said.contains("<APP_JWT_KEYS_FILE>"),
+        "{said}"
+    );
+    assert!(!database.exists());
 }
 
 #[tokio::test]

@@ -8,7 +8,6 @@ use std::{
 use clap::Parser;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -16,6 +15,8 @@ use tokio::{
     task::JoinHandle,
 };
 use trivium_app::{App, Server, Settings};
+
+use crate::databases::{Database, Place};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -25,17 +26,17 @@ pub(crate) struct TestApp {
     pub(crate) client: Client,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
-    folder: TempDir,
+    pub(crate) place: Place,
 }
 
 impl TestApp {
-    /// With flags that win over those of all tests.
+    /// On SQLite, with flags that win over those of all tests.
     pub(crate) async fn start(flags: &[&str]) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), flags).await
+        Database::Sqlite.start(flags).await
     }
 
-    pub(crate) async fn start_in(folder: TempDir, flags: &[&str]) -> Self {
-        let database = format!("--database={}", folder.path().join("app.db").display());
+    pub(crate) async fn start_in(place: Place, flags: &[&str]) -> Self {
+        let database = place.flag();
         let common = ["trivium-app", "--listen=127.0.0.1:0", &database];
         let cost = if flags.iter().any(|flag| flag.starts_with("--bcrypt-cost")) {
             &[][..]
@@ -56,7 +57,7 @@ impl TestApp {
             client: client(),
             stop,
             task,
-            folder,
+            place,
         }
     }
 
@@ -97,11 +98,22 @@ impl TestApp {
         Answer::of(request.send().await.unwrap()).await
     }
 
-    /// Stops it in order and gives its folder back.
-    pub(crate) async fn stop(self) -> TempDir {
+    /// The refresh token of a login.
+    pub(crate) async fn refresh_token(&self, email: &str) -> String {
+        let login = self.login(email, PASSWORD).await;
+        login.body["refresh_token"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Answer {
+        self.post("/refresh/", &json!({"refresh_token": token}))
+            .await
+    }
+
+    /// Stops it in order and gives the place of its data back.
+    pub(crate) async fn stop(self) -> Place {
         self.stop.send(()).unwrap();
         self.task.await.unwrap();
-        self.folder
+        self.place
     }
 }
 
