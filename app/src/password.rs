@@ -9,7 +9,7 @@
 //! counts what is in each `state`: `waiting` or `running`.
 //!
 //! A login with an unknown address verifies against a decoy, so it takes the time of a wrong password, unless the account's
-//! hash is of before APP_BCRYPT_COST was raised: a login with the right password replaces it. An operation whose
+//! hash is of before `APP_BCRYPT_COST` was raised: a login with the right password replaces it. An operation whose
 //! request went away finishes in vain; it holds its core until then, so the bound is kept.
 
 mod common;

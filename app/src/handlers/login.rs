@@ -175,7 +175,7 @@ async fn log_in(app: &App, request: Request<RequestBody>) -> Result<Login, ApiEr
     Login::new(app, found.id, &refresh_token)
 }
 
-/// Replaces a hash of before APP_BCRYPT_COST was raised. A login does not fail for it: the next one tries again.
+/// Replaces a hash of before `APP_BCRYPT_COST` was raised. A login does not fail for it: the next one tries again.
 async fn strengthen(app: &App, password: SecretString, credentials: &Credentials) {
     let (id, old) = (&credentials.id, &credentials.password_hash);
     let replaced: Result<bool, ApiError> = async {

@@ -183,3 +183,32 @@ fn only_a_bearer_header_counts() {
         );
     }
 }
+
+#[tokio::test]
+async fn changed_keys_are_taken_and_a_bad_file_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    let line = |id: &str| format!("{id}:{}\n", id.repeat(32));
+    std::fs::write(&path, line("a")).unwrap();
+    let file = KeysFile::new(path.clone());
+    let keys = file.read_if_changed().await.unwrap().unwrap();
+    let tokens = Tokens::new(keys, Some(file), TTL);
+    let issue = || tokens.issue(USER).unwrap().expose_secret().to_owned();
+    let kid = |token: &str| jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+    let old = issue();
+
+    std::fs::write(&path, line("b") + &line("a")).unwrap();
+    tokens.reload_keys().await;
+    let new = issue();
+    assert_eq!(kid(&new), "b");
+    for bad in ["", "c:short", "no key"] {
+        std::fs::write(&path, bad).unwrap();
+        tokens.reload_keys().await;
+        assert_eq!(kid(&issue()), "b", "{bad}");
+        assert_eq!(verify(&tokens, &old), Ok(USER.to_owned()), "{bad}");
+    }
+    std::fs::write(&path, line("b")).unwrap();
+    tokens.reload_keys().await;
+    assert_eq!(verify(&tokens, &old), Err("unknown_key"));
+    assert_eq!(verify(&tokens, &new), Ok(USER.to_owned()));
+}

@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod login_limits;
 mod outages;
+mod pools;
 mod postgres;
 mod program;
 mod routes;

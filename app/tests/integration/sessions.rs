@@ -95,12 +95,9 @@ async fn of_many_at_once_with_one_refresh_token_exactly_one_wins(database: Datab
             .filter(|answer| answer.status == 200)
             .collect();
         assert_eq!(won.len(), 1);
-        let lost = answers.iter().filter(|answer| answer.status != 200);
-        assert_eq!(
-            lost.map(|answer| answer.error(401, "invalid_refresh_token"))
-                .count(),
-            15
-        );
+        for lost in answers.iter().filter(|answer| answer.status != 200) {
+            lost.error(401, "invalid_refresh_token");
+        }
         app.refresh(&text(won[0], "refresh_token"))
             .await
             .error(401, "invalid_refresh_token");

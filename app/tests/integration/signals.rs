@@ -2,25 +2,41 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use nix::sys::signal::Signal;
 use opentelemetry_proto::tonic::{
-    logs::v1::LogRecord, metrics::v1::number_data_point::Value, trace::v1::Span,
+    logs::v1::LogRecord,
+    metrics::v1::{metric::Data, number_data_point::Value},
+    trace::v1::{Span, span::SpanKind},
 };
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::{
     collector::{Collector, Received, attribute},
+    databases::{Database, on_each_database},
+    postgres::DATABASE_PASSWORD,
     program::Program,
     support::{Answer, client},
 };
+
+on_each_database![a_journey_is_seen_whole_and_without_its_secrets];
 
 const EMAIL: &str = "canaryaddress@canarydomain.example";
 const PASSWORD: &str = "canarypassword";
 const WRONG_PASSWORD: &str = "canarywrongpassword";
 const SECRET: &str = "canarysecretcanarysecretcanarysecret";
 
-/// Sign-up, wrong login, login, account, a bad token, an unknown path and a bad body; gives the user's id and the token.
-async fn journey(program: &Program) -> (String, String) {
+/// What a journey gives.
+struct Journey {
+    user_id: String,
+    access_token: String,
+    refresh_tokens: Vec<String>,
+}
+
+/// Sign-up, wrong login, login, account, a bad token, an unknown path, a bad body, refresh, the used token again, login and
+/// logout.
+async fn journey(program: &Program) -> Journey {
     let client = client();
     let url = |path: &str| format!("http://{}{path}", program.address);
     let post = async |path: &str, id: &str, body: serde_json::Value| {
@@ -75,7 +91,29 @@ async fn journey(program: &Program) -> (String, String) {
     )
     .await
     .error(422, "invalid_input");
-    (signup.body["id"].as_str().unwrap().to_owned(), token)
+    let refresh_token = |answer: &Answer| answer.body["refresh_token"].as_str().unwrap().to_owned();
+    let first = refresh_token(&login);
+    let refreshed = post("/refresh/", "r8", json!({"refresh_token": first})).await;
+    post("/refresh/", "r9", json!({"refresh_token": first}))
+        .await
+        .error(401, "invalid_refresh_token");
+    let again = post(
+        "/login/",
+        "r10",
+        json!({"email": EMAIL, "password": PASSWORD}),
+    )
+    .await;
+    let last = refresh_token(&again);
+    let log_out = client
+        .post(url("/logout/"))
+        .header("x-request-id", "r11")
+        .json(&json!({"refresh_token": last}));
+    assert_eq!(log_out.send().await.unwrap().status(), 204);
+    Journey {
+        user_id: signup.body["id"].as_str().unwrap().to_owned(),
+        access_token: token,
+        refresh_tokens: vec![first, refresh_token(&refreshed), last],
+    }
 }
 
 /// The request's server span, its descendants' names in order of start, and its logs' event names in order of time.
@@ -112,7 +150,7 @@ struct Expected {
     events: &'static [&'static str],
 }
 
-const EXPECTED: [Expected; 7] = [
+const EXPECTED: [Expected; 10] = [
     Expected {
         request_id: "r1",
         span: "POST /signup/",
@@ -131,7 +169,12 @@ const EXPECTED: [Expected; 7] = [
         request_id: "r3",
         span: "POST /login/",
         status: "200",
-        children: &["SELECT users", "password.verify", "token.issue"],
+        children: &[
+            "SELECT users",
+            "password.verify",
+            "INSERT refresh_families",
+            "token.issue",
+        ],
         events: &["auth.login.succeeded", "http.request"],
     },
     Expected {
@@ -162,14 +205,36 @@ const EXPECTED: [Expected; 7] = [
         children: &[],
         events: &["auth.signup.failed", "http.request"],
     },
+    Expected {
+        request_id: "r8",
+        span: "POST /refresh/",
+        status: "200",
+        children: &["UPDATE refresh_families", "token.issue"],
+        events: &["auth.refresh.succeeded", "http.request"],
+    },
+    Expected {
+        request_id: "r9",
+        span: "POST /refresh/",
+        status: "401",
+        children: &["UPDATE refresh_families", "DELETE refresh_families"],
+        events: &["auth.refresh.reused", "auth.refresh.failed", "http.request"],
+    },
+    Expected {
+        request_id: "r11",
+        span: "POST /logout/",
+        status: "204",
+        children: &["DELETE refresh_families"],
+        events: &["auth.logout.succeeded", "http.request"],
+    },
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_journey_is_seen_whole_and_without_its_secrets() {
+async fn a_journey_is_seen_whole_and_without_its_secrets(database: Database) {
     let collector = Collector::start();
-    let folder = tempfile::tempdir().unwrap();
+    let place = database.place();
+    let (variable, value) = place.variable();
     let endpoint = collector.endpoint();
     let variables = [
+        (variable, value.as_str()),
         ("OTEL_SDK_DISABLED", "false"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
         ("APP_JWT_SECRET", SECRET),
@@ -177,8 +242,12 @@ async fn a_journey_is_seen_whole_and_without_its_secrets() {
         // Only the flush at the end collects, so all exemplars are in it.
         ("OTEL_METRIC_EXPORT_INTERVAL", "600000"),
     ];
-    let program = Program::start(&folder.path().join("app.db"), &variables).await;
-    let (user_id, token) = journey(&program).await;
+    let program = Program::start_with(&variables).await;
+    let Journey {
+        user_id,
+        access_token,
+        refresh_tokens,
+    } = journey(&program).await;
     program.signal(Signal::SIGTERM);
     let (status, said) = program.wait().await;
     assert_eq!(status.code(), Some(0), "{said}");
@@ -201,7 +270,7 @@ async fn a_journey_is_seen_whole_and_without_its_secrets() {
     }
 
     let user_of = |id: &str| attribute(&request(&received, id).0.attributes, "user.id");
-    for id in ["r1", "r3", "r4"] {
+    for id in ["r1", "r3", "r4", "r8", "r11"] {
         assert_eq!(user_of(id).as_deref(), Some(user_id.as_str()), "{id}");
     }
     assert_eq!(user_of("r2"), None);
@@ -214,6 +283,15 @@ async fn a_journey_is_seen_whole_and_without_its_secrets() {
         reason_of("auth.token.rejected").as_deref(),
         Some("bad_signature")
     );
+    let system = attribute(
+        &received.span("UPDATE refresh_families").unwrap().attributes,
+        "db.system.name",
+    );
+    let expected = match database {
+        Database::Sqlite => "sqlite",
+        Database::Postgres(_) => "postgresql",
+    };
+    assert_eq!(system.as_deref(), Some(expected));
     let queued = received.span("password.verify").unwrap();
     assert!(
         attribute(&queued.attributes, "auth.password.queue_wait")
@@ -221,15 +299,17 @@ async fn a_journey_is_seen_whole_and_without_its_secrets() {
             .starts_with("DoubleValue")
     );
 
-    let two = |failure: &str| BTreeMap::from([(failure.to_owned(), 1), ("success/".to_owned(), 1)]);
-    assert_eq!(
-        counts(&received, "auth.signups"),
-        two("failure/invalid_input")
-    );
-    assert_eq!(
-        counts(&received, "auth.logins"),
-        two("failure/bad_password")
-    );
+    for (metric, failure, successes) in [
+        ("auth.signups", "failure/invalid_input", 1),
+        ("auth.logins", "failure/bad_password", 2),
+        ("auth.refreshes", "failure/reused", 1),
+        ("auth.tokens.verified", "failure/bad_signature", 1),
+    ] {
+        let expected =
+            BTreeMap::from([(failure.to_owned(), 1), ("success/".to_owned(), successes)]);
+        assert_eq!(counts(&received, metric), expected, "{metric}");
+    }
+    assert_eq!(active_users(&received), Some(Value::AsInt(1)));
     let hashing = received.sum("auth.password.operations");
     let mut states: Vec<_> = hashing
         .iter()
@@ -247,8 +327,15 @@ async fn a_journey_is_seen_whole_and_without_its_secrets() {
         everything.contains(&user_id),
         "what is searched holds what was sent"
     );
-    let signature = token.rsplit('.').next().unwrap();
-    for secret in [
+    let signature = access_token.rsplit('.').next().unwrap();
+    // Who knows the id of a family can end it.
+    let family = |token: &String| {
+        let bytes = URL_SAFE_NO_PAD.decode(token).unwrap();
+        Uuid::from_slice(&bytes[..16]).unwrap().to_string()
+    };
+    let families: Vec<_> = refresh_tokens.iter().map(family).collect();
+    let refresh_secrets = refresh_tokens.iter().chain(&families).map(String::as_str);
+    let secrets = [
         EMAIL,
         "canaryaddress",
         "canarydomain",
@@ -256,11 +343,24 @@ async fn a_journey_is_seen_whole_and_without_its_secrets() {
         WRONG_PASSWORD,
         SECRET,
         "canaryfield",
-        token.as_str(),
+        access_token.as_str(),
         signature,
         "$2b$",
-    ] {
+        DATABASE_PASSWORD,
+    ];
+    for secret in secrets.into_iter().chain(refresh_secrets) {
         assert!(!everything.contains(secret), "{secret} is in a signal");
+    }
+}
+
+fn active_users(received: &Received) -> Option<Value> {
+    let mut metrics = received.metrics.iter();
+    match &metrics
+        .rfind(|metric| metric.name == "auth.users.active")?
+        .data
+    {
+        Some(Data::Gauge(gauge)) => gauge.data_points[0].value,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -283,7 +383,7 @@ fn counts(received: &Received, metric: &str) -> BTreeMap<String, i64> {
             .iter()
             .find(points_to)
             .expect("the exemplar's span arrived");
-        assert!(span.name.starts_with("POST /"), "{}", span.name);
+        assert_eq!(span.kind(), SpanKind::Server, "{}", span.name);
         (format!("{}/{}", text("outcome"), text("reason")), count)
     });
     series.collect()
