@@ -96,11 +96,12 @@ impl Store {
         self.row(&END, &[Value::Text(&token.family_id())]).await
     }
 
-    /// Deletes what has expired; gives how many families that were.
+    /// Deletes what has expired; gives how many families that were. No span: nobody waits for it.
     ///
     /// # Errors
     /// [`StoreError::Operation`].
     pub(crate) async fn delete_expired_families(&self, now: i64) -> Result<u64, StoreError> {
-        self.execute(&DELETE_EXPIRED, &[Value::Integer(now)]).await
+        let values = [Value::Integer(now)];
+        self.execute_unseen(&DELETE_EXPIRED, &values).await
     }
 }

@@ -3,8 +3,8 @@
 //! `synchronous_commit` have it); an address belongs to one account; a read never waits for a write; each operation is one
 //! statement, and so happens whole or not at all.
 //!
-//! Each operation is a client span with `db.client.operation.duration`, carrying the statement with placeholders and never a
-//! value.
+//! Each operation of a request is a client span with `db.client.operation.duration`, carrying the statement with placeholders
+//! and never a value.
 
 mod accounts;
 mod database;
@@ -82,14 +82,8 @@ impl Store {
             table: "",
             text: "SELECT 1",
         };
-        let done = match &self.backend {
-            Backend::Sqlite(file) => file.execute(&PING, &[]).await,
-            Backend::Postgres(server) => server.execute(&PING, &[]).await,
-        };
-        done.map(drop).map_err(|source| StoreError::Operation {
-            action: PING.action,
-            source,
-        })
+        let done = self.execute_unseen(&PING, &[]).await;
+        done.map(drop)
     }
 
     /// Waits for running operations and closes the database.
@@ -121,13 +115,24 @@ impl Store {
         statement: &Statement,
         values: &[Value<'_>],
     ) -> Result<u64, StoreError> {
-        self.observe(statement, async {
-            match &self.backend {
-                Backend::Sqlite(file) => file.execute(statement, values).await,
-                Backend::Postgres(server) => server.execute(statement, values).await,
-            }
-        })
-        .await
+        self.observe(statement, self.run(statement, values)).await
+    }
+
+    /// Likewise without a span: for what belongs to no request.
+    async fn execute_unseen(
+        &self,
+        statement: &Statement,
+        values: &[Value<'_>],
+    ) -> Result<u64, StoreError> {
+        let done = self.run(statement, values).await;
+        done.map_err(|source| statement.failed(source))
+    }
+
+    async fn run(&self, statement: &Statement, values: &[Value<'_>]) -> Result<u64, sqlx::Error> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.execute(statement, values).await,
+            Backend::Postgres(server) => server.execute(statement, values).await,
+        }
     }
 
     async fn observe<T>(
@@ -140,9 +145,6 @@ impl Store {
             .query_text(statement.text)
             .observe(delayed(call))
             .await
-            .map_err(|source| StoreError::Operation {
-                action: statement.action,
-                source,
-            })
+            .map_err(|source| statement.failed(source))
     }
 }

@@ -1,5 +1,6 @@
 //! A PostgreSQL database. Connections are made when they are needed and tried before they are used, so an outage ends by
-//! itself: what is asked meanwhile is an error after [`ACQUIRE_TIMEOUT`] at most.
+//! itself: what is asked meanwhile is an error after [`ACQUIRE_TIMEOUT`] at most. A server that is silent instead of gone
+//! holds a query that has begun until the request's own time is over.
 //!
 //! Migrations take a lock, so several instances may start at once.
 

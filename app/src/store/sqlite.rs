@@ -42,7 +42,12 @@ impl File {
             database: path.display().to_string(),
             source,
         };
-        let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
+        let pool = || {
+            SqlitePoolOptions::new()
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                // A connection to a file does not break while it is idle.
+                .test_before_acquire(false)
+        };
 
         let writer: SqlitePool = pool()
             .max_connections(1)

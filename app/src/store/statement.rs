@@ -4,6 +4,8 @@
 
 use sqlx::{Arguments, Encode, FromRow, Type, postgres::PgRow, sqlite::SqliteRow};
 
+use super::StoreError;
+
 /// One statement.
 pub(super) struct Statement {
     /// What it does, to end the sentence "can't …".
@@ -14,6 +16,16 @@ pub(super) struct Statement {
     pub table: &'static str,
     /// The SQL, with placeholders.
     pub text: &'static str,
+}
+
+impl Statement {
+    /// That it could not be run.
+    pub(super) fn failed(&self, source: sqlx::Error) -> StoreError {
+        StoreError::Operation {
+            action: self.action,
+            source,
+        }
+    }
 }
 
 /// The value of a placeholder.

@@ -103,11 +103,9 @@ async fn an_unknown_user_and_a_wrong_password_take_the_same_time(database: Datab
         unknown.push(time("nobody@example.com").await);
         wrong.push(time("ada@example.com").await);
     }
-    let median = |times: &mut Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
-    let ratio = median(&mut unknown) / median(&mut wrong);
+    // The least, which is free of what else the machine does.
+    let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
+    let ratio = least(&unknown) / least(&wrong);
     assert!(
         (0.67..1.5).contains(&ratio),
         "unknown user / wrong password = {ratio}"

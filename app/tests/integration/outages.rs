@@ -1,4 +1,4 @@
-//! PostgreSQL away: at the start, and later.
+//! PostgreSQL away, silent, or not who it should be: at the start, and later.
 
 use std::sync::Arc;
 
@@ -19,7 +19,14 @@ async fn a_database_that_is_away_or_lets_nobody_in_stops_the_start_without_its_p
     let url = format!("postgres://ada:{DATABASE_PASSWORD}@127.0.0.1:{port}/auth");
     let place =
         format!("can't connect to the database auth at 127.0.0.1:{port}: check DATABASE_URL");
-    let mut cases = vec![(url, place, "Connection refused")];
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let silent_url = format!("postgres://ada:{DATABASE_PASSWORD}@127.0.0.1:{port}/auth");
+    let silent_place = format!("the database auth at 127.0.0.1:{port}");
+    let mut cases = vec![
+        (url, place, "Connection refused"),
+        (silent_url, silent_place, "did not answer within 5 s"),
+    ];
     if let Some(server) = Postgres::shared() {
         let url = server.database();
         let wrong = url.replace(DATABASE_PASSWORD, "canaryother");
@@ -37,6 +44,31 @@ async fn a_database_that_is_away_or_lets_nobody_in_stops_the_start_without_its_p
         assert!(said.contains(&what) && said.contains(why), "{said}");
         assert!(!said.contains("canary"), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_verify_full_only_the_server_of_the_certificate_gets_the_password() {
+    let authority = || rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (right, wrong) = (authority(), authority());
+    let server = Postgres::start_with_tls(&right.cert.pem(), &right.signing_key.serialize_pem());
+    let Some(server) = server else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.database();
+    let url_with = |name: &str, certificate: &rcgen::Certificate| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, certificate.pem()).unwrap();
+        format!("{url}?sslmode=verify-full&sslrootcert={}", path.display())
+    };
+    let app = TestApp::start_in(Place::Server(url_with("right.pem", &right.cert)), &[]).await;
+    assert_eq!(app.signup("ada@example.com").await.status, 201);
+    let encrypted = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE ssl AND application_name = 'trivium-app'";
+    assert!(app.place.number(encrypted).await > 0);
+    app.stop().await;
+
+    let (code, said) = refusal_of(&[("DATABASE_URL", &url_with("wrong.pem", &wrong.cert))]).await;
+    assert_eq!(code, Some(2));
+    assert!(said.contains("invalid peer certificate"), "{said}");
+    assert!(!said.contains("canary"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,10 @@ use std::{
     fs,
     io::Write,
     net::TcpListener,
-    os::unix::{fs::chown, process::CommandExt},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -53,6 +56,15 @@ impl Postgres {
 
     /// One that can be stopped. `None` likewise.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(None)
+    }
+
+    /// One that shows a certificate, both in PEM. `None` likewise.
+    pub(crate) fn start_with_tls(certificate: &str, key: &str) -> Option<Self> {
+        Self::start_with(Some((certificate, key)))
+    }
+
+    fn start_with(tls: Option<(&str, &str)>) -> Option<Self> {
         let Some(binaries) = binaries() else {
             assert!(
                 std::env::var_os("CI").is_none_or(|ci| ci != "true"),
@@ -62,14 +74,33 @@ impl Postgres {
             return None;
         };
         let folder = tempfile::tempdir().unwrap().keep();
-        let password_file = folder.join("password");
-        fs::write(&password_file, DATABASE_PASSWORD).unwrap();
         let owner = other_than_root();
-        if let Some((user, group)) = owner {
-            for path in [&folder, &password_file] {
+        let give = |path: &Path| {
+            if let Some((user, group)) = owner {
                 chown(path, Some(user), Some(group)).unwrap();
             }
-        }
+        };
+        give(&folder);
+        let file = |name: &str, content: &str| {
+            let path = folder.join(name);
+            fs::write(&path, content).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            give(&path);
+            path
+        };
+        let password_file = file("password", DATABASE_PASSWORD);
+        let tls = tls.map(|(certificate, key)| {
+            let certificate = file("certificate.pem", certificate).display().to_string();
+            let key = file("key.pem", key).display().to_string();
+            [
+                "-c".to_owned(),
+                "ssl=on".to_owned(),
+                "-c".to_owned(),
+                format!("ssl_cert_file={certificate}"),
+                "-c".to_owned(),
+                format!("ssl_key_file={key}"),
+            ]
+        });
         let data = folder.join("data");
         let initialised = as_owner(owner, &binaries.join("initdb"))
             .args([
@@ -97,6 +128,7 @@ impl Postgres {
             .arg("-D")
             .arg(&data)
             .args(["-h", "127.0.0.1", "-k", "", "-p", &port.to_string(), "-F"])
+            .args(tls.into_iter().flatten())
             .stdin(Stdio::piped())
             // Ctrl-C is for the tests; the guard hears of their end.
             .process_group(0)
