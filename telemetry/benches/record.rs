@@ -1,9 +1,12 @@
 //! What an exemplar costs at the call site: the SDK's own `record` beside ours, with the five attributes of an HTTP
 //! request. `cargo bench -p trivium-telemetry --bench record`
 
-use std::{hint::black_box, time::Duration};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use opentelemetry::{
     Context, KeyValue, global,
     trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState},
@@ -31,6 +34,17 @@ fn context(flags: TraceFlags) -> Context {
         false,
         TraceState::NONE,
     ))
+}
+
+/// Short beside the scheduler's turns, long beside reading the clock.
+const ROUND: u32 = 500;
+
+fn timed(mut record: impl FnMut()) -> Duration {
+    let started = Instant::now();
+    for _ in 0..ROUND {
+        record();
+    }
+    started.elapsed()
 }
 
 fn record(criterion: &mut Criterion) {
@@ -63,6 +77,24 @@ fn record(criterion: &mut Criterion) {
     });
     group.bench_function("with exemplars, in a sampled span", |bencher| {
         bencher.iter(|| ours.record(black_box(next()), black_box(&attributes)));
+    });
+    // The two take turns in short rounds, and the median of the rounds counts, so that what else the machine does falls
+    // out.
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group.bench_function("what an exemplar adds, in a sampled span", |bencher| {
+        bencher.iter_custom(|iterations| {
+            let rounds = iterations.div_ceil(u64::from(ROUND));
+            let mut added: Vec<_> = (0..rounds)
+                .map(|_| {
+                    let without = timed(|| plain.record(black_box(next()), black_box(&attributes)));
+                    let with = timed(|| ours.record(black_box(next()), black_box(&attributes)));
+                    with.saturating_sub(without)
+                })
+                .collect();
+            added.sort_unstable();
+            let median = added[added.len() / 2].max(Duration::from_nanos(1));
+            median.mul_f64(iterations as f64 / f64::from(ROUND))
+        });
     });
     drop(sampled);
     let _unsampled = context(TraceFlags::default()).attach();

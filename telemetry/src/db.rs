@@ -2,7 +2,12 @@
 //!
 //! <https://opentelemetry.io/docs/specs/semconv/database/>
 
-use std::{any::type_name, fmt::Display, future::Future, time::Instant};
+use std::{
+    any::type_name,
+    fmt::Display,
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use opentelemetry::KeyValue;
 use tracing::{Instrument as _, Span, field::Empty};
@@ -65,21 +70,29 @@ impl Operation<'_> {
 
     /// Awaits `call` inside a client span and records its duration. An error marks the span and becomes `error.type`:
     /// the name of its Rust type.
-    pub async fn observe<T, E: Display>(
+    pub fn observe<T, E: Display>(
         self,
         call: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        let span = self.span();
-        let started = Instant::now();
-        let result = call.instrument(span.clone()).await;
-        let elapsed = started.elapsed().as_secs_f64();
+    ) -> impl Future<Output = Result<T, E>> {
+        // A driver's future has many kilobytes, and every layer around this one would carry and copy them.
+        let call = Box::pin(call);
+        async move {
+            let span = self.span();
+            let started = Instant::now();
+            let result = call.instrument(span.clone()).await;
+            self.ended(&span, started.elapsed(), &result);
+            result
+        }
+    }
 
-        let mut attributes = vec![
+    fn ended<T, E>(&self, span: &Span, elapsed: Duration, result: &Result<T, E>) {
+        let mut attributes = Vec::with_capacity(5);
+        attributes.extend([
             KeyValue::new("db.system.name", self.client.system),
             KeyValue::new("db.namespace", self.client.namespace),
             KeyValue::new("db.operation.name", self.name),
             KeyValue::new("db.collection.name", self.collection),
-        ];
+        ]);
         if result.is_err() {
             span.record("error.type", type_name::<E>());
             span.record("otel.status_code", "ERROR");
@@ -87,8 +100,7 @@ impl Operation<'_> {
         }
         self.client
             .duration
-            .record_in(&span.context(), elapsed, &attributes);
-        result
+            .record_in(&span.context(), elapsed.as_secs_f64(), &attributes);
     }
 
     fn span(&self) -> Span {
