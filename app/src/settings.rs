@@ -52,6 +52,7 @@ pub struct Settings {
     pub(crate) database_url: Option<Database>,
 
     /// Cost of a password hash, as a power of two: each step doubles the time of a login (12 is about 0.3 s).
+    /// Raised, it strengthens a stored hash at the next login.
     #[arg(long, env = "APP_BCRYPT_COST", value_name = "APP_BCRYPT_COST", default_value_t = 12,
           value_parser = clap::value_parser!(u32).range(4..=31))]
     pub bcrypt_cost: u32,
