@@ -136,7 +136,11 @@ fn the_right_client_is_let_in_and_every_other_is_told_why_not() {
         right.push((run(&name, &[&to(protocol), &client[..]].concat()), name));
 
         for (name, authority, reason) in [
-            ("anonymous", "ca.pem", "CertificateRequired"),
+            (
+                "anonymous",
+                "ca.pem",
+                "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+            ),
             ("distrustful", "other.pem", "UnknownIssuer"),
         ] {
             let name = format!("{name}.{protocol}");

@@ -81,7 +81,7 @@ impl From<Status> for ExportError {
 pub(super) fn with_causes(mut text: String, error: &(dyn Error + 'static)) -> String {
     for cause in std::iter::successors(Some(error), |cause| (*cause).source()) {
         let cause = cause.to_string();
-        if !text.ends_with(&cause) {
+        if !text.contains(&cause) {
             if !text.is_empty() {
                 text.push_str(": ");
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{Client, Error as ClientError, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 
@@ -52,6 +52,22 @@ impl Clients {
         self.0.push((key, client.clone()));
         Ok(client)
     }
+}
+
+/// Said when a connection breaks off that was made over TLS without a client certificate: under TLS 1.3 a receiver refuses
+/// such a client only after the handshake, and the alert that says why is often lost with the connection.
+pub(super) fn explain_anonymous(error: &ClientError) -> String {
+    if error.is_connect() {
+        return error.to_string();
+    }
+    format!(
+        "{error}, as where a client certificate is asked for and OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE is not set"
+    )
+}
+
+/// Whether no certificate would be shown over TLS.
+pub(super) fn is_anonymous(destination: &Destination) -> bool {
+    destination.endpoint.scheme_str() == Some("https") && destination.tls.client.is_none()
 }
 
 fn build(key: &Key) -> Result<HttpClient, InvalidSetting> {

@@ -15,7 +15,7 @@ use tower::util::{MapErr, ServiceExt as _};
 
 use super::{
     super::outcome::{ExportError, ExportResponse, PartialSuccess},
-    client::HttpClient,
+    client::{HttpClient, explain_anonymous, is_anonymous},
 };
 use crate::{settings::Destination, signal::Signal};
 
@@ -30,7 +30,12 @@ pub(super) struct Grpc {
 
 impl Grpc {
     pub(super) fn new(client: HttpClient, destination: Destination) -> Self {
-        let client = client.map_err(unavailable as fn(ClientError) -> Status);
+        let to_status: fn(ClientError) -> Status = if is_anonymous(&destination) {
+            |error| unavailable(explain_anonymous(&error), error)
+        } else {
+            |error| unavailable(error.to_string(), error)
+        };
+        let client = client.map_err(to_status);
         let mut client = GrpcClient::with_origin(client, destination.endpoint);
         if destination.is_compressed {
             client = client
@@ -58,8 +63,8 @@ impl Grpc {
 }
 
 /// As gRPC's own clients name a receiver that cannot be reached.
-fn unavailable(error: ClientError) -> Status {
-    let mut status = Status::unavailable(error.to_string());
+fn unavailable(message: String, error: ClientError) -> Status {
+    let mut status = Status::unavailable(message);
     status.set_source(Arc::new(error));
     status
 }

@@ -19,7 +19,7 @@ use tonic::body::Body;
 
 use super::{
     super::outcome::{ExportError, ExportResponse, PartialSuccess, RpcStatus, with_causes},
-    client::HttpClient,
+    client::{HttpClient, explain_anonymous, is_anonymous},
 };
 use crate::settings::Destination;
 
@@ -34,10 +34,12 @@ pub(super) struct Http {
     endpoint: Uri,
     headers: HeaderMap,
     is_compressed: bool,
+    is_anonymous: bool,
 }
 
 impl Http {
     pub(super) fn new(client: HttpClient, destination: Destination) -> Self {
+        let is_anonymous = is_anonymous(&destination);
         let mut headers = destination.headers;
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
         if destination.is_compressed {
@@ -48,6 +50,7 @@ impl Http {
             endpoint: destination.endpoint,
             headers,
             is_compressed: destination.is_compressed,
+            is_anonymous,
         }
     }
 
@@ -62,7 +65,12 @@ impl Http {
         *request.uri_mut() = self.endpoint.clone();
         request.headers_mut().clone_from(&self.headers);
         let response = self.client.request(request).await.map_err(|error| {
-            ExportError::new("connection_error", true, with_causes(String::new(), &error))
+            let text = if self.is_anonymous {
+                explain_anonymous(&error)
+            } else {
+                error.to_string()
+            };
+            ExportError::new("connection_error", true, with_causes(text, &error))
         })?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT);
