@@ -85,13 +85,16 @@ impl Server {
         tracing::info!(name: "server.started", { server.address = %address.ip(), server.port = address.port() }, "listening");
 
         let mut stop = pin!(stop);
-        let mut upkeep = pin!(upkeep::run(&app));
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut stop => break,
-                never = &mut upkeep => match never {},
-                () = connections.accept(&listener) => {}
+        {
+            // Dropped at the end of this block: what is no longer polled must not keep a connection to the database.
+            let mut upkeep = pin!(upkeep::run(&app));
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut stop => break,
+                    never = &mut upkeep => match never {},
+                    () = connections.accept(&listener) => {}
+                }
             }
         }
         app.set_stopping();
