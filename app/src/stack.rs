@@ -61,7 +61,9 @@ pub(crate) fn build(app: Arc<App>) -> Stack {
         })
         .service(service_fn(move |request| {
             let app = Arc::clone(&app);
-            catch_panic(async move { handlers::dispatch(&app, request).await })
+            catch_panic(Box::pin(
+                async move { handlers::dispatch(&app, request).await },
+            ))
         }));
     let limited = ServiceBuilder::new()
         .load_shed()

@@ -35,7 +35,9 @@ pub(crate) async fn dispatch(
             allow: route.allow(),
         });
     }
-    app.faults.around(route, handle(app, route, request)).await
+    // On the heap, or every layer would carry and copy room for the largest of them.
+    let handling = Box::pin(handle(app, route, request));
+    app.faults.around(route, handling).await
 }
 
 async fn handle(
