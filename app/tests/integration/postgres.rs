@@ -22,6 +22,9 @@ use std::{
 /// It must appear nowhere; the tests of signals look for it.
 pub(crate) const DATABASE_PASSWORD: &str = "canarydatabasepassword";
 const USER: &str = "trivium";
+/// What `pg_isready` ends with; while the server starts or shuts down it is 1.
+const ACCEPTING: i32 = 0;
+const NO_RESPONSE: i32 = 2;
 
 /// Starts and stops the server as it is told, and ends it when there is nobody left to tell.
 const GUARD: &str = r#"
@@ -159,13 +162,13 @@ impl Postgres {
     /// Ends the server; its data stay.
     pub(crate) fn stop(&mut self) {
         self.tell("stop");
-        self.wait("it still answers", false);
+        self.wait("it still answers", NO_RESPONSE);
     }
 
     /// Starts it again, at the same port.
     pub(crate) fn resume(&mut self) {
         self.tell("start");
-        self.wait("it does not answer", true);
+        self.wait("it does not answer", ACCEPTING);
     }
 
     fn tell(&mut self, order: &str) {
@@ -173,11 +176,11 @@ impl Postgres {
         writeln!(orders, "{order}").unwrap();
     }
 
-    fn wait(&self, problem: &str, is_to_answer: bool) {
+    fn wait(&self, problem: &str, expected: i32) {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let asked = self.client("pg_isready").output().unwrap();
-            if asked.status.success() == is_to_answer {
+            if asked.status.code() == Some(expected) {
                 return;
             }
             let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
