@@ -30,9 +30,9 @@ use crate::store::Store;
 use error::RowError;
 use statistics::Statistics;
 
-/// Bytes of decompressed requests that are decoded or wait for their commit. As rows they take three to four times as much,
-/// so this keeps lens below 150 MiB; at 20,000 spans and 20,000 log records per second it is about a second's worth.
-const BUDGET_BYTES: u32 = 16 * 1024 * 1024;
+/// Bytes of decompressed requests that are decoded or wait for their commit: half a second's worth at 20,000 spans and
+/// 20,000 log records per second. As rows they take three to four times as much; with this lens stays below 150 MiB.
+const BUDGET_BYTES: u32 = 8 * 1024 * 1024;
 /// How long a request waits for its share, within the five seconds that the Collector waits for an answer by default.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What a refused sender is told to wait.

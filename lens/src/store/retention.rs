@@ -61,6 +61,11 @@ impl Retention {
         self.pass.is_some()
     }
 
+    /// Where exceeding the bytes becomes urgent.
+    pub(super) fn ceiling_bytes(&self) -> u64 {
+        self.max_bytes + self.max_bytes / 8
+    }
+
     /// Gives up the pass, which failed; the next check starts another.
     pub(super) fn abandon(&mut self) {
         self.last_cutoff_ms = 0;
