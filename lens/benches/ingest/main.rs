@@ -136,7 +136,7 @@ async fn run(run: &Run) -> Result<(), Failure> {
         }
     }
     println!(
-        "lens: peak resident memory {} MiB, {:.2} of two cores, database {} MiB",
+        "lens: peak resident memory {} MiB, {:.2} cores, database {} MiB",
         usage.peak_resident_bytes >> 20,
         usage.cpu_seconds / took,
         stored.file_bytes >> 20,

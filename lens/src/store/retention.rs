@@ -8,7 +8,8 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::StoreConfig;
-use super::writer::{ID_SHIFT, SEEN_STEP_MS, now_ms};
+use super::ids::SEEN_STEP_MS;
+use super::writer::{ID_SHIFT, now_ms};
 
 /// Spans or log records deleted by one statement; each touches a random page of an index.
 const CHUNK_ROWS: i64 = 2000;

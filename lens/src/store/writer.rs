@@ -15,18 +15,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::StoreConfig;
-use super::ids::IdCache;
+use super::ids::{IdCache, SeenResource, resource_id, series_id};
 use super::open::WAL_BYTES;
 use super::retention::Retention;
 use super::rows::{self, LogRow, SpanRow};
-use crate::model::{Batch, Resource, Series};
+use crate::model::Batch;
 
 /// Batches that wait for the writer; who bounds bytes does so before decoding.
 const QUEUE: usize = 256;
 /// Rows of one transaction, so that an answer is never far off.
 const TRANSACTION_ROWS: usize = 20_000;
-/// `resources.seen_ms` is moved at most this often.
-pub(super) const SEEN_STEP_MS: i64 = 60 * 1000;
 /// How often age and bytes are looked at when nothing comes in; under load it is after each transaction.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Chunks of retention between two transactions, at most: some seconds.
@@ -115,12 +113,6 @@ impl Writer {
         self.closing.cancel();
         self.task.wait().await;
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct SeenResource {
-    id: i64,
-    seen_ms: i64,
 }
 
 struct Task {
@@ -352,59 +344,6 @@ async fn is_new(
         .execute(connection)
         .await?;
     Ok(inserted.rows_affected() == 1)
-}
-
-async fn resource_id(
-    connection: &mut SqliteConnection,
-    known: &mut IdCache<SeenResource>,
-    resource: &Resource,
-    now_ms: i64,
-) -> sqlx::Result<i64> {
-    if let Some(seen) = known.get(&resource.attributes)
-        && now_ms - seen.seen_ms < SEEN_STEP_MS
-    {
-        return Ok(seen.id);
-    }
-    let id = sqlx::query_scalar(
-        "INSERT INTO resources (service_name, service_namespace, service_instance_id, attributes, seen_ms)
-         VALUES (?, ?, ?, ?, ?) ON CONFLICT (attributes) DO UPDATE SET seen_ms = excluded.seen_ms RETURNING id",
-    )
-    .bind(resource.service_name.clone())
-    .bind(resource.service_namespace.clone())
-    .bind(resource.service_instance_id.clone())
-    .bind(resource.attributes.clone())
-    .bind(now_ms)
-    .fetch_one(connection)
-    .await?;
-    known.insert(
-        resource.attributes.clone(),
-        SeenResource {
-            id,
-            seen_ms: now_ms,
-        },
-    );
-    Ok(id)
-}
-
-async fn series_id(
-    connection: &mut SqliteConnection,
-    known: &mut IdCache<i64>,
-    series: &Series,
-) -> sqlx::Result<i64> {
-    if let Some(id) = known.get(&series.labels) {
-        return Ok(id);
-    }
-    // An update that changes nothing, because DO NOTHING returns no row.
-    let id = sqlx::query_scalar(
-        "INSERT INTO series (metric, labels) VALUES (?, ?)
-         ON CONFLICT (labels) DO UPDATE SET metric = excluded.metric RETURNING id",
-    )
-    .bind(series.metric.clone())
-    .bind(series.labels.clone())
-    .fetch_one(connection)
-    .await?;
-    known.insert(series.labels.clone(), id);
-    Ok(id)
 }
 
 /// This machine's clock, in milliseconds since the Unix epoch.
