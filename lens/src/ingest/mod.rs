@@ -1,7 +1,7 @@
 //! Takes in what the Collector sends to Prometheus (remote write 1.0), Loki (OTLP/HTTP logs) and Tempo (OTLP traces):
 //! receive → reserve → decode → store → answer. An answer that says success comes after the commit. Repeating a request is
 //! harmless. Memory is bounded by a budget of bytes that a request must get its share of before it is decoded; without a
-//! share for [`PATIENCE`] it is refused so that the sender keeps it and retries.
+//! share for `PATIENCE` it is refused so that the sender keeps it and retries.
 //!
 //! No spans and no log record per request are made here: lens's own telemetry comes back to it through the Collector.
 
