@@ -63,4 +63,4 @@ for (const kind of ["pointerover", "focusin"]) document.addEventListener(kind, (
 for (const kind of ["pointerout", "focusout"]) document.addEventListener(kind, (event) => { if (dotOf(event)) hide(); });
 addEventListener("scroll", hide, { passive: true });
 
-document.querySelector(".span.chosen")?.scrollIntoView({ block: "center" });
+document.querySelector(".span.chosen > summary")?.scrollIntoView({ block: "nearest" });

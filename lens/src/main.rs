@@ -8,10 +8,19 @@ use trivium_lens::config::Config;
 use trivium_lens::server::Lens;
 use trivium_telemetry::Telemetry;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// Threads that decode requests. Each has a heap of its own in glibc, which keeps what its largest request needed.
+const DECODING_THREADS: usize = 2;
+
+fn main() -> ExitCode {
     let config = Config::parse();
-    match run(&config).await {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(DECODING_THREADS)
+        .build();
+    let ended = runtime
+        .map_err(Into::into)
+        .and_then(|runtime| runtime.block_on(run(&config)));
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("trivium-lens: {error}");

@@ -21,8 +21,9 @@ use crate::{AppState, api, page};
 
 /// How long requests that are under way may take when lens stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-/// Requests that one gRPC connection may have open, each of which may hold a message; the Collector has ten.
-const STREAMS_PER_CONNECTION: u32 = 32;
+/// Requests that one gRPC connection may have open. Each may hold a decompressed message that waits for its share of ingest's
+/// budget, 5 MiB from a Collector that catches up; with fewer, one of small batches would be slower.
+const STREAMS_PER_CONNECTION: u32 = 8;
 
 /// Why lens did not start.
 #[derive(Debug, thiserror::Error)]

@@ -13,13 +13,15 @@ use crate::{
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
+const PAUSE_MS: std::ops::Range<u64> = 200..4000;
+
 fn makes_pictures() -> bool {
     std::env::var("TRIVIUM_PICTURES").is_ok_and(|value| value == "1")
 }
 
 /// Several users at once, some of whom mistype; for as long as a picture needs to show a history.
 async fn traffic(app: &App) {
-    let (users, rounds) = if makes_pictures() { (6, 60) } else { (3, 2) };
+    let (users, rounds) = if makes_pictures() { (3, 120) } else { (3, 2) };
     let users = (0..users).map(|user| {
         let app = app.clone();
         tokio::spawn(async move {
@@ -29,7 +31,7 @@ async fn traffic(app: &App) {
                 app.journey(&email, looks).await;
                 app.get("/").await;
                 app.get("/no/such/page").await;
-                tokio::time::sleep(Duration::from_millis(fastrand::u64(200..1500))).await;
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(PAUSE_MS))).await;
             }
         })
     });
@@ -54,6 +56,12 @@ async fn click(client: &Client, selector: &str) {
     if first.is_err() {
         find(client, selector).await.click().await.unwrap();
     }
+}
+
+/// Of several that overlap, the last one lies on top.
+async fn click_topmost(client: &Client, selector: &str) {
+    let top = client.find_all(Locator::Css(selector)).await.unwrap();
+    top.last().unwrap().click().await.unwrap();
 }
 
 async fn count(client: &Client, selector: &str) -> usize {
@@ -88,8 +96,12 @@ async fn from_a_dot_to_its_trace_to_its_logs_and_back_to_the_metric() {
         find(&client, "[data-testid=exemplar]").await;
         picture(&client, "service.png").await;
 
+        let logins = lens.url("/services/auth?route=/login/");
+        client.goto(&logins).await.unwrap();
+
         // Dot → trace: the dot's span is marked, and it is the trace's server span.
-        click(&client, "[data-testid=exemplar]").await;
+        find(&client, "[data-testid=exemplar]").await;
+        click_topmost(&client, "[data-testid=exemplar]").await;
         let trace_id = find(&client, "[data-testid=trace-id]").await;
         let trace_id = trace_id.text().await.unwrap();
         let chosen = find(&client, ".span.chosen").await;

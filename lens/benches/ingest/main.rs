@@ -23,18 +23,20 @@ use receiver::Receiver;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// More than any run brings, so that all of it can be counted afterwards.
+const ENOUGH: &str = "16GiB";
 /// Requests that one signal may have open, as many as the Collector's exporters have.
 const OPEN_REQUESTS: usize = 10;
 
 #[derive(Debug, Parser)]
 struct Options {
-    /// Rows per second of each of the two signals in the first run.
+    /// Rows per second of each of the two signals at the fixed rate.
     #[arg(long, default_value_t = 20_000)]
     rate: u64,
-    /// Length of the first run.
+    /// Length of the runs at that rate.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// Length of the second run, without a fixed rate; 0 leaves it out.
+    /// Length of the run without a fixed rate.
     #[arg(long, default_value_t = 15)]
     maximum_seconds: u64,
     /// Rows in a request.
@@ -52,23 +54,38 @@ async fn main() -> Result<(), Failure> {
         println!("nothing is measured without optimisation; run it with `cargo bench`");
         return Ok(());
     }
-    run(
-        "fixed rate",
-        Some(options.rate),
-        Duration::from_secs(options.seconds),
-        options.batch,
-    )
+    let fixed = Run {
+        title: "fixed rate",
+        rate: Some(options.rate),
+        length: Duration::from_secs(options.seconds),
+        batch: options.batch,
+        max_bytes: ENOUGH,
+    };
+    run(&fixed).await?;
+    run(&Run {
+        title: "fixed rate, database full",
+        max_bytes: "128MiB",
+        ..fixed
+    })
     .await?;
-    if options.maximum_seconds > 0 {
-        run(
-            "as fast as acknowledged",
-            None,
-            Duration::from_secs(options.maximum_seconds),
-            options.batch,
-        )
-        .await?;
-    }
-    Ok(())
+    let length = Duration::from_secs(options.maximum_seconds);
+    run(&Run {
+        title: "as fast as acknowledged",
+        rate: None,
+        length,
+        ..fixed
+    })
+    .await
+}
+
+#[derive(Clone, Copy)]
+struct Run {
+    title: &'static str,
+    /// Rows per second of each signal.
+    rate: Option<u64>,
+    length: Duration,
+    batch: u64,
+    max_bytes: &'static str,
 }
 
 /// What became of one signal's requests.
@@ -78,29 +95,21 @@ struct Outcome {
     answer_ms: Mutex<Histogram<u64>>,
 }
 
-async fn run(title: &str, rate: Option<u64>, length: Duration, batch: u64) -> Result<(), Failure> {
-    let mut receiver = Receiver::start()?;
+async fn run(run: &Run) -> Result<(), Failure> {
+    let mut receiver = Receiver::start(run.max_bytes)?;
     let started = Instant::now();
-    let spans = tokio::spawn(send(
-        SpanSender::new(&receiver.ingest_grpc).await?,
-        rate,
-        length,
-        batch,
-    ));
-    let logs = tokio::spawn(send(
-        LogSender::new(&receiver.ingest_http),
-        rate,
-        length,
-        batch,
-    ));
+    let spans = tokio::spawn(send(SpanSender::new(&receiver.ingest_grpc).await?, *run));
+    let logs = tokio::spawn(send(LogSender::new(&receiver.ingest_http), *run));
     let (spans, logs) = (spans.await??, logs.await??);
     let took = started.elapsed().as_secs_f64();
     let usage = receiver.usage()?;
     let stored = receiver.stop_and_count().await?;
 
     println!(
-        "\n{title}: {} s, requests of {batch} rows",
-        length.as_secs()
+        "\n{}: {} s, requests of {} rows",
+        run.title,
+        run.length.as_secs(),
+        run.batch
     );
     println!(
         "| signal | acknowledged/s | acknowledged | refused requests | stored | answer p50 | p99 | max |"
@@ -120,14 +129,14 @@ async fn run(title: &str, rate: Option<u64>, length: Duration, batch: u64) -> Re
             answer_ms.value_at_quantile(0.99),
             answer_ms.max(),
         );
-        if stored != acknowledged {
+        if run.max_bytes == ENOUGH && stored != acknowledged {
             return Err(
                 format!("{acknowledged} {name} were acknowledged, {stored} are stored").into(),
             );
         }
     }
     println!(
-        "lens: peak resident memory {} MiB, {:.2} of two cores, database {} MiB",
+        "lens: peak resident memory {} MiB, {:.2} cores, database {} MiB",
         usage.peak_resident_bytes >> 20,
         usage.cpu_seconds / took,
         stored.file_bytes >> 20,
@@ -135,18 +144,19 @@ async fn run(title: &str, rate: Option<u64>, length: Duration, batch: u64) -> Re
     Ok(())
 }
 
-/// Sends for `length`, at `rate` rows per second or as fast as there are answers, with at most [`OPEN_REQUESTS`] open.
-async fn send(
-    sender: impl Sender,
-    rate: Option<u64>,
-    length: Duration,
-    batch: u64,
-) -> Result<Arc<Outcome>, Failure> {
+/// Sends at the rate, or as fast as there are answers, with at most [`OPEN_REQUESTS`] open.
+async fn send(sender: impl Sender, run: Run) -> Result<Arc<Outcome>, Failure> {
     let outcome = Arc::new(Outcome {
         acknowledged: AtomicU64::new(0),
         refused: AtomicU64::new(0),
         answer_ms: Mutex::new(Histogram::new(3)?),
     });
+    let Run {
+        rate,
+        length,
+        batch,
+        ..
+    } = run;
     let open = Arc::new(Semaphore::new(OPEN_REQUESTS));
     let period = rate.map_or(Duration::from_nanos(1), |rate| {
         Duration::from_secs_f64(batch as f64 / rate as f64)

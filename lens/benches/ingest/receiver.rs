@@ -30,15 +30,14 @@ pub(crate) struct Stored {
 }
 
 impl Receiver {
-    pub(crate) fn start() -> Result<Self, Failure> {
+    pub(crate) fn start(max_bytes: &str) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let mut child = Command::new(env!("CARGO_BIN_EXE_trivium-lens"))
             .env("LENS_LISTEN", "127.0.0.1:0")
             .env("LENS_INGEST_HTTP", "127.0.0.1:0")
             .env("LENS_INGEST_GRPC", "127.0.0.1:0")
             .env("LENS_DATA", folder.path().join("lens.db"))
-            // More than the runs bring, so that all of it can be counted.
-            .env("LENS_MAX_BYTES", "16GiB")
+            .env("LENS_MAX_BYTES", max_bytes)
             .env("OTEL_SDK_DISABLED", "true")
             .stderr(Stdio::piped())
             .spawn()?;

@@ -131,6 +131,16 @@ pub(super) enum RowError {
     },
 }
 
+/// The rows of the table above.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reason {
+    Malformed,
+    Unsupported,
+    TooLarge,
+    Overloaded,
+    Unavailable,
+}
+
 /// Which answers a sender understands.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Protocol {
@@ -139,28 +149,29 @@ pub(super) enum Protocol {
 }
 
 impl IngestError {
-    /// A word for the counters.
-    pub(super) fn reason(&self) -> &'static str {
+    pub(super) fn reason(&self) -> Reason {
         match self {
-            Self::MediaType { .. } | Self::ContentEncoding { .. } => "unsupported",
-            Self::TooLarge { .. } => "too_large",
+            Self::MediaType { .. } | Self::ContentEncoding { .. } => Reason::Unsupported,
+            Self::TooLarge { .. } => Reason::TooLarge,
             Self::Read { .. }
             | Self::Gzip { .. }
             | Self::Snappy { .. }
             | Self::Protobuf { .. }
-            | Self::Rows(_) => "malformed",
-            Self::Overloaded { .. } => "overloaded",
-            Self::Write(_) | Self::Interrupted => "unavailable",
+            | Self::Rows(_) => Reason::Malformed,
+            Self::Overloaded { .. } => Reason::Overloaded,
+            Self::Write(_) | Self::Interrupted => Reason::Unavailable,
         }
     }
 
     fn http_status(&self, protocol: Protocol) -> StatusCode {
         match (self.reason(), protocol) {
-            ("unsupported", _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ("too_large", _) => StatusCode::PAYLOAD_TOO_LARGE,
-            ("overloaded", Protocol::OtlpHttp) => StatusCode::TOO_MANY_REQUESTS,
-            ("malformed", _) => StatusCode::BAD_REQUEST,
-            _ => StatusCode::SERVICE_UNAVAILABLE,
+            (Reason::Unsupported, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            (Reason::TooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
+            (Reason::Malformed, _) => StatusCode::BAD_REQUEST,
+            (Reason::Overloaded, Protocol::OtlpHttp) => StatusCode::TOO_MANY_REQUESTS,
+            (Reason::Overloaded, Protocol::RemoteWrite) | (Reason::Unavailable, _) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -192,14 +203,14 @@ impl IngestError {
     pub(super) fn into_grpc(self) -> tonic::Status {
         let message = self.to_string();
         match self.reason() {
-            "too_large" => tonic::Status::resource_exhausted(message),
-            "overloaded" => tonic::Status::with_error_details(
+            Reason::Unsupported | Reason::Malformed => tonic::Status::invalid_argument(message),
+            Reason::TooLarge => tonic::Status::resource_exhausted(message),
+            Reason::Overloaded => tonic::Status::with_error_details(
                 tonic::Code::ResourceExhausted,
                 message,
                 ErrorDetails::with_retry_info(Some(RETRY_AFTER)),
             ),
-            "unavailable" => tonic::Status::unavailable(message),
-            _ => tonic::Status::invalid_argument(message),
+            Reason::Unavailable => tonic::Status::unavailable(message),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Takes in what the Collector sends to Prometheus (remote write 1.0), Loki (OTLP/HTTP logs) and Tempo (OTLP traces):
 //! receive → reserve → decode → store → answer. An answer that says success comes after the commit. Repeating a request is
 //! harmless. Memory is bounded by a budget of bytes that a request must get its share of before it is decoded; without a
-//! share for [`PATIENCE`] it is refused so that the sender keeps it and retries.
+//! share for `PATIENCE` it is refused so that the sender keeps it and retries.
 //!
 //! No spans and no log record per request are made here: lens's own telemetry comes back to it through the Collector.
 
@@ -30,9 +30,9 @@ use crate::store::Store;
 use error::RowError;
 use statistics::Statistics;
 
-/// Bytes of decompressed requests that are decoded or wait for their commit. As rows they take three to four times as much,
-/// so this keeps lens below 150 MiB; at 20,000 spans and 20,000 log records per second it is about a second's worth.
-const BUDGET_BYTES: u32 = 16 * 1024 * 1024;
+/// Bytes of decompressed requests that are decoded or wait for their commit: half a second's worth at 20,000 spans and
+/// 20,000 log records per second. As rows they take three to four times as much; with this lens stays below 150 MiB.
+const BUDGET_BYTES: u32 = 8 * 1024 * 1024;
 /// How long a request waits for its share, within the five seconds that the Collector waits for an answer by default.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// What a refused sender is told to wait.

@@ -7,6 +7,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, ObservableGauge};
 use tokio::sync::Semaphore;
 
+use super::error::Reason;
 use super::{BUDGET_BYTES, IngestError, Signal, Stored};
 
 /// The instruments; clones share them.
@@ -79,7 +80,10 @@ impl Statistics {
         }
         self.refused_requests.add(
             1,
-            &[signal.attribute(), KeyValue::new("reason", error.reason())],
+            &[
+                signal.attribute(),
+                KeyValue::new("reason", error.reason().as_str()),
+            ],
         );
     }
 }
@@ -92,5 +96,17 @@ impl Signal {
             Self::Traces => "traces",
         };
         KeyValue::new("signal", name)
+    }
+}
+
+impl Reason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unsupported => "unsupported",
+            Self::TooLarge => "too_large",
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+        }
     }
 }

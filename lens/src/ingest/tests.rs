@@ -81,7 +81,7 @@ async fn a_sender_is_told_to_retry_while_the_budget_is_used_up_and_is_served_aft
     assert_eq!(status.code, Code::ResourceExhausted as i32);
     assert_eq!(
         status.message,
-        "overloaded: 16777216 bytes of requests are being stored; send again later"
+        "overloaded: 8388608 bytes of requests are being stored; send again later"
     );
     // The Collector repeats remote write after 5xx only.
     assert_eq!(samples.status(), StatusCode::SERVICE_UNAVAILABLE);

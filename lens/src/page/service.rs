@@ -44,9 +44,7 @@ pub(super) async fn page(
     let of_service = Filter::default().and(SERVICE_NAME, &service);
     let all = services::request_durations(pool, &of_service, view.range).await?;
     let shown = match &route {
-        Some(route) => {
-            &services::request_durations(pool, &of_service.and(ROUTE, route), view.range).await?
-        }
+        Some(route) => &all.narrowed(&Filter::default().and(ROUTE, route)),
         None => &all,
     };
     let family = metrics::family(pool, REQUEST_DURATION).await?;
@@ -102,13 +100,17 @@ fn heading(view: &View, service: &str, route: Option<&str>, at_ns: Option<i64>) 
                 a href=(search("/logs")) { "Logs" }
             }
         }
-        @if let Some(route) = route {
-            p.chips { a.chip href=(view.address.clone().without("route")) title="Show all routes" { "route " b { (route) } span.close { "×" } } }
-        }
-        @if let Some(at_ns) = at_ns {
-            p.chips { a.chip href=(view.address.clone().without("at")) title="Back to the latest" {
-                "around " b { (format::clock(at_ns)) } " UTC" span.close { "×" }
-            } }
+        p.chips {
+            @if let Some(route) = route {
+                a.chip href=(view.address.clone().without("route")) title="Show all routes" {
+                    "route " b { (route) } span.close { "×" }
+                }
+            }
+            @if let Some(at_ns) = at_ns {
+                a.chip href=(view.address.clone().without("at")) title="Back to the latest" {
+                    "around " b { (format::clock(at_ns)) } " UTC" span.close { "×" }
+                }
+            }
         }
     }
 }

@@ -43,12 +43,10 @@ impl View {
         })
     }
 
-    /// The range as the picker names it; absent when the range ends before now.
+    /// The range as the picker names it; absent when it does not end now.
     pub(super) fn since(&self) -> Option<&str> {
-        match self.params.text("until") {
-            None => Some(self.params.text("since").unwrap_or(USUAL_RANGE)),
-            Some(_) => None,
-        }
+        self.can_be_live()
+            .then(|| self.params.text("since").unwrap_or(USUAL_RANGE))
     }
 
     /// Whether the range ends now, so that there is something to refresh.

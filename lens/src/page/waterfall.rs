@@ -106,7 +106,8 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Draws the tree. `logs` are the numbers of log records by span, `chosen` is marked and opened.
+/// Draws the tree. `logs` are the numbers of log records by span; `chosen` is marked, and opened unless it is the root,
+/// whose detail would push the spans below it out of sight.
 pub(super) fn waterfall(
     trace_id: TraceId,
     tree: &Tree<'_>,
@@ -125,7 +126,7 @@ pub(super) fn waterfall(
             @for row in &tree.rows {
                 @let is_chosen = chosen == Some(row.span.span_id);
                 details class={ "span" @if is_chosen { " chosen" } @if row.span.status == Status::Error { " failed" } }
-                    id={ "span-" (row.span.span_id) } open[is_chosen]
+                    id={ "span-" (row.span.span_id) } open[is_chosen && row.depth > 0]
                     data-testid="span" data-span-id=(row.span.span_id) {
                     summary { (summary(trace_id, tree, row, colours, logs.get(&row.span.span_id).copied())) }
                     (detail(row.span, tree.start_ns))

@@ -12,7 +12,7 @@ use super::time::{Range, rfc3339};
 use super::{QueryError, from_json, ids};
 
 /// Records that one search looks at.
-pub const EXAMINED: i64 = 100_000;
+pub const EXAMINED: i64 = 50_000;
 
 /// The level names of OTLP's severity numbers, each standing for four: TRACE is 1 to 4.
 pub const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];

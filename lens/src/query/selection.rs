@@ -89,6 +89,19 @@ impl Selection {
         })
     }
 
+    /// The part of it that `filter` lets through.
+    pub fn narrowed(&self, filter: &Filter) -> Self {
+        let series = self
+            .series
+            .iter()
+            .filter(|(series, _)| filter.matches(&series.labels));
+        Self {
+            kind: self.kind,
+            steps: self.steps,
+            series: series.cloned().collect(),
+        }
+    }
+
     /// Label sets of the groups that `by` makes; a label that a series lacks is left out of its group's set.
     fn groups(
         &self,

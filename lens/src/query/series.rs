@@ -35,7 +35,7 @@ impl Filter {
         self
     }
 
-    fn matches(&self, labels: &Labels) -> bool {
+    pub(super) fn matches(&self, labels: &Labels) -> bool {
         self.0
             .iter()
             .all(|(label, value)| labels.get(label).is_some_and(|stored| stored == value))
@@ -129,12 +129,13 @@ async fn interval_ms(
     const SOME: usize = 31;
     let step_by = series.len().div_ceil(SOME).max(1);
     let mut intervals: Vec<i64> = sqlx::query_scalar(
-        "SELECT newest - (SELECT max(time_ms) FROM samples WHERE series_id = id AND time_ms >= ?2 AND time_ms < newest)
-           AS interval_ms
-         FROM (SELECT value AS id,
-                      (SELECT max(time_ms) FROM samples WHERE series_id = value AND time_ms BETWEEN ?2 AND ?3) AS newest
-               FROM json_each(?1))
-         WHERE interval_ms IS NOT NULL ORDER BY interval_ms",
+        "WITH last (id, newest) AS MATERIALIZED (
+           SELECT wanted.value, (SELECT max(time_ms) FROM samples
+                                 WHERE series_id = wanted.value AND time_ms BETWEEN ?2 AND ?3)
+           FROM json_each(?1) AS wanted)
+         SELECT newest - (SELECT max(time_ms) FROM samples
+                          WHERE series_id = last.id AND time_ms >= ?2 AND time_ms < last.newest) AS interval_ms
+         FROM last WHERE interval_ms IS NOT NULL ORDER BY interval_ms",
     )
     .bind(json_ids(series.iter().step_by(step_by).map(|series| series.id)))
     .bind(since_ms)

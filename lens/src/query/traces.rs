@@ -13,7 +13,7 @@ use super::time::{Range, rfc3339, seconds};
 use super::{QueryError, from_json, ids};
 
 /// Entry spans that one search looks at.
-pub const EXAMINED: i64 = 100_000;
+pub const EXAMINED: i64 = 50_000;
 
 /// How a trace's entry span must have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,12 @@
 
 use std::collections::HashMap;
 
+use sqlx::sqlite::SqliteConnection;
+
+use crate::model::{Resource, Series};
+
+/// `resources.seen_ms` is moved at most this often.
+pub(super) const SEEN_STEP_MS: i64 = 60 * 1000;
 /// Two generations of at most this many entries each; about 20 MiB of label sets at worst.
 const GENERATION: usize = 20_000;
 
@@ -47,6 +53,68 @@ impl<V: Copy> IdCache<V> {
         self.young.clear();
         self.old.clear();
     }
+}
+
+/// A resource's id, and when it was last written down that it is seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SeenResource {
+    id: i64,
+    seen_ms: i64,
+}
+
+/// The id of a resource, which is made when it is new.
+pub(super) async fn resource_id(
+    connection: &mut SqliteConnection,
+    known: &mut IdCache<SeenResource>,
+    resource: &Resource,
+    now_ms: i64,
+) -> sqlx::Result<i64> {
+    if let Some(seen) = known.get(&resource.attributes)
+        && now_ms - seen.seen_ms < SEEN_STEP_MS
+    {
+        return Ok(seen.id);
+    }
+    let id = sqlx::query_scalar(
+        "INSERT INTO resources (service_name, service_namespace, service_instance_id, attributes, seen_ms)
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT (attributes) DO UPDATE SET seen_ms = excluded.seen_ms RETURNING id",
+    )
+    .bind(resource.service_name.clone())
+    .bind(resource.service_namespace.clone())
+    .bind(resource.service_instance_id.clone())
+    .bind(resource.attributes.clone())
+    .bind(now_ms)
+    .fetch_one(connection)
+    .await?;
+    known.insert(
+        resource.attributes.clone(),
+        SeenResource {
+            id,
+            seen_ms: now_ms,
+        },
+    );
+    Ok(id)
+}
+
+/// The id of a series, which is made when it is new.
+pub(super) async fn series_id(
+    connection: &mut SqliteConnection,
+    known: &mut IdCache<i64>,
+    series: &Series,
+) -> sqlx::Result<i64> {
+    if let Some(id) = known.get(&series.labels) {
+        return Ok(id);
+    }
+    // An update that changes nothing, because DO NOTHING returns no row.
+    let id = sqlx::query_scalar(
+        "INSERT INTO series (metric, labels) VALUES (?, ?)
+         ON CONFLICT (labels) DO UPDATE SET metric = excluded.metric RETURNING id",
+    )
+    .bind(series.metric.clone())
+    .bind(series.labels.clone())
+    .fetch_one(connection)
+    .await?;
+    known.insert(series.labels.clone(), id);
+    Ok(id)
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ pub use writer::WriteError;
 
 use crate::model::Batch;
 
+/// How long queries that are under way may take when the store closes.
+const READERS_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Where the store is and how much it keeps.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
@@ -70,7 +73,8 @@ impl Store {
 
     /// Stores what waits, refuses what comes after, and leaves one file without a write-ahead log.
     pub async fn close(&self) {
-        self.readers.close().await;
+        // A reader that does not end in time keeps the log from being cleared, no more.
+        let _ = tokio::time::timeout(READERS_TIMEOUT, self.readers.close()).await;
         self.writer.close().await;
     }
 }

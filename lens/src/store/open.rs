@@ -17,7 +17,7 @@ const READERS: u32 = 4;
 /// Page cache of each reader.
 const READER_CACHE_KIB: u32 = 4 * 1024;
 /// Page cache of the writer, which updates three indexes at random places.
-const WRITER_CACHE_KIB: u32 = 32 * 1024;
+const WRITER_CACHE_KIB: u32 = 16 * 1024;
 /// Pages (4 KiB) in the write-ahead log before SQLite copies them into the database. Larger than SQLite's 1000, because a
 /// page that many commits touch is then copied once.
 const CHECKPOINT_PAGES: u32 = 4096;

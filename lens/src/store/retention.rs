@@ -8,7 +8,8 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::StoreConfig;
-use super::writer::{ID_SHIFT, SEEN_STEP_MS, now_ms};
+use super::ids::SEEN_STEP_MS;
+use super::writer::{ID_SHIFT, now_ms};
 
 /// Spans or log records deleted by one statement; each touches a random page of an index.
 const CHUNK_ROWS: i64 = 2000;
@@ -59,6 +60,11 @@ impl Retention {
 
     pub(super) fn is_under_way(&self) -> bool {
         self.pass.is_some()
+    }
+
+    /// Where exceeding the bytes becomes urgent.
+    pub(super) fn ceiling_bytes(&self) -> u64 {
+        self.max_bytes + self.max_bytes / 8
     }
 
     /// Gives up the pass, which failed; the next check starts another.

@@ -15,22 +15,22 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::StoreConfig;
-use super::ids::IdCache;
+use super::ids::{IdCache, SeenResource, resource_id, series_id};
 use super::open::WAL_BYTES;
 use super::retention::Retention;
 use super::rows::{self, LogRow, SpanRow};
-use crate::model::{Batch, Resource, Series};
+use crate::model::Batch;
 
 /// Batches that wait for the writer; who bounds bytes does so before decoding.
 const QUEUE: usize = 256;
 /// Rows of one transaction, so that an answer is never far off.
 const TRANSACTION_ROWS: usize = 20_000;
-/// `resources.seen_ms` is moved at most this often.
-pub(super) const SEEN_STEP_MS: i64 = 60 * 1000;
 /// How often age and bytes are looked at when nothing comes in; under load it is after each transaction.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// How often a write-ahead log that readers keep from being reused is reset by waiting for them.
-const RESET_INTERVAL: Duration = Duration::from_secs(5);
+/// Chunks of retention between two transactions, at most: some seconds.
+const CHUNKS_AT_ONCE: usize = 500;
+/// How long a reader that did not end while the writer waited for it is left in peace.
+const RESET_PAUSE: Duration = Duration::from_secs(5);
 /// Row ids of spans and logs are `arrival_ms << ID_SHIFT` and up.
 pub(super) const ID_SHIFT: u32 = 20;
 
@@ -87,7 +87,7 @@ impl Writer {
             last_id,
             retention: Retention::new(config),
             wal: wal_path(&config.path),
-            last_reset: Instant::now(),
+            next_reset: Instant::now(),
             is_failing: Arc::clone(&writer.is_failing),
             statistics: Statistics::new(),
         };
@@ -115,12 +115,6 @@ impl Writer {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct SeenResource {
-    id: i64,
-    seen_ms: i64,
-}
-
 struct Task {
     connection: SqliteConnection,
     resources: IdCache<SeenResource>,
@@ -128,7 +122,7 @@ struct Task {
     last_id: i64,
     retention: Retention,
     wal: PathBuf,
-    last_reset: Instant,
+    next_reset: Instant,
     is_failing: Arc<AtomicBool>,
     statistics: Statistics,
 }
@@ -162,18 +156,24 @@ impl Task {
     async fn run(mut self, mut waiting: mpsc::Receiver<Pending>, closing: CancellationToken) {
         let mut check = tokio::time::interval(CHECK_INTERVAL);
         loop {
+            let mut took = Duration::ZERO;
             tokio::select! {
                 biased;
                 () = closing.cancelled(), if !waiting.is_closed() => waiting.close(),
                 first = waiting.recv() => match first {
-                    Some(first) => self.commit_group(first, &mut waiting).await,
+                    Some(first) => {
+                        let started = Instant::now();
+                        self.commit_group(first, &mut waiting).await;
+                        took = started.elapsed();
+                        self.statistics.transaction_seconds.record(took.as_secs_f64(), &[]);
+                    }
                     None => break,
                 },
                 _ = check.tick() => {}
                 // Ready at once: an idle writer goes through a pass without pause.
                 () = std::future::ready(()), if self.retention.is_under_way() => {}
             }
-            if let Err(error) = self.keep_within_limits().await {
+            if let Err(error) = self.keep_within_limits(took).await {
                 self.retention.abandon();
                 self.report(Err(&error));
             }
@@ -194,11 +194,7 @@ impl Task {
             batches.push(next.batch);
             callers.push(next.done);
         }
-        let started = Instant::now();
         let stored = self.try_commit(batches).await;
-        self.statistics
-            .transaction_seconds
-            .record(started.elapsed().as_secs_f64(), &[]);
         self.report(stored.as_ref().copied());
         let answer = stored.map_err(|error| {
             // What the rolled back transaction had inserted is not there.
@@ -228,20 +224,31 @@ impl Task {
         }
     }
 
-    /// One chunk of retention, and a bound for the write-ahead log.
-    async fn keep_within_limits(&mut self) -> sqlx::Result<()> {
-        let used_bytes = self.retention.check(&mut self.connection).await?;
-        self.statistics.used_bytes.record(used_bytes, &[]);
-        if self.retention.advance(&mut self.connection).await? {
-            self.series.clear();
+    /// Gives retention as much time as the transaction before `took`, and bounds the write-ahead log.
+    async fn keep_within_limits(&mut self, took: Duration) -> sqlx::Result<()> {
+        let until = Instant::now() + took;
+        for _ in 0..CHUNKS_AT_ONCE {
+            let used_bytes = self.retention.check(&mut self.connection).await?;
+            self.statistics.used_bytes.record(used_bytes, &[]);
+            if self.retention.advance(&mut self.connection).await? {
+                self.series.clear();
+            }
+            // Far above its bytes the database goes before the senders, who are told to wait.
+            let is_urgent = used_bytes > self.retention.ceiling_bytes();
+            if !self.retention.is_under_way() || (Instant::now() >= until && !is_urgent) {
+                break;
+            }
         }
-        // SQLite starts the log anew only in a moment without readers; with overlapping readers there is none.
+        // SQLite starts the log anew only in a moment without readers; with overlapping readers there is none. This waits
+        // for those that are under way, and lets new ones read the database itself.
         let wal_bytes = std::fs::metadata(&self.wal).map_or(0, |file| file.len());
-        if wal_bytes > WAL_BYTES && self.last_reset.elapsed() > RESET_INTERVAL {
-            self.last_reset = Instant::now();
-            sqlx::query("PRAGMA wal_checkpoint(RESTART)")
-                .execute(&mut self.connection)
+        if wal_bytes > WAL_BYTES && Instant::now() >= self.next_reset {
+            let (is_busy,): (bool,) = sqlx::query_as("PRAGMA wal_checkpoint(RESTART)")
+                .fetch_one(&mut self.connection)
                 .await?;
+            if is_busy {
+                self.next_reset = Instant::now() + RESET_PAUSE;
+            }
         }
         Ok(())
     }
@@ -337,59 +344,6 @@ async fn is_new(
         .execute(connection)
         .await?;
     Ok(inserted.rows_affected() == 1)
-}
-
-async fn resource_id(
-    connection: &mut SqliteConnection,
-    known: &mut IdCache<SeenResource>,
-    resource: &Resource,
-    now_ms: i64,
-) -> sqlx::Result<i64> {
-    if let Some(seen) = known.get(&resource.attributes)
-        && now_ms - seen.seen_ms < SEEN_STEP_MS
-    {
-        return Ok(seen.id);
-    }
-    let id = sqlx::query_scalar(
-        "INSERT INTO resources (service_name, service_namespace, service_instance_id, attributes, seen_ms)
-         VALUES (?, ?, ?, ?, ?) ON CONFLICT (attributes) DO UPDATE SET seen_ms = excluded.seen_ms RETURNING id",
-    )
-    .bind(resource.service_name.clone())
-    .bind(resource.service_namespace.clone())
-    .bind(resource.service_instance_id.clone())
-    .bind(resource.attributes.clone())
-    .bind(now_ms)
-    .fetch_one(connection)
-    .await?;
-    known.insert(
-        resource.attributes.clone(),
-        SeenResource {
-            id,
-            seen_ms: now_ms,
-        },
-    );
-    Ok(id)
-}
-
-async fn series_id(
-    connection: &mut SqliteConnection,
-    known: &mut IdCache<i64>,
-    series: &Series,
-) -> sqlx::Result<i64> {
-    if let Some(id) = known.get(&series.labels) {
-        return Ok(id);
-    }
-    // An update that changes nothing, because DO NOTHING returns no row.
-    let id = sqlx::query_scalar(
-        "INSERT INTO series (metric, labels) VALUES (?, ?)
-         ON CONFLICT (labels) DO UPDATE SET metric = excluded.metric RETURNING id",
-    )
-    .bind(series.metric.clone())
-    .bind(series.labels.clone())
-    .fetch_one(connection)
-    .await?;
-    known.insert(series.labels.clone(), id);
-    Ok(id)
 }
 
 /// This machine's clock, in milliseconds since the Unix epoch.

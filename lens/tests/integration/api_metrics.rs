@@ -197,6 +197,24 @@ async fn a_gauge_is_summed_and_ends_with_its_stale_marker() {
 }
 
 #[tokio::test]
+async fn the_usual_step_is_no_shorter_than_the_time_between_samples() {
+    let t0 = whole_minute();
+    let every = |seconds: i64| -> Vec<(i64, Option<f64>)> {
+        (0..600 / seconds)
+            .map(|n| (t0 + n * seconds * 1_000, Some(1.0)))
+            .collect()
+    };
+    let lens = SeededLens::start(batch(vec![
+        series("sent_often", &[("service_name", "auth")], &every(5)),
+        series("sent_seldom", &[("service_name", "auth")], &every(60)),
+    ]))
+    .await;
+    let step = async |address: &str| lens.ok(address).await["step_seconds"].clone();
+    assert_eq!(step("/api/metrics/sent.often").await, 15.0); // a sixtieth of 15 minutes
+    assert_eq!(step("/api/metrics/sent.seldom").await, 120.0); // one and a half minutes, and the next round number
+}
+
+#[tokio::test]
 async fn families_are_listed_folded() {
     let t0 = whole_minute();
     let mut rows = two_instances(t0);

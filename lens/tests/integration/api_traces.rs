@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use trivium_lens::model::{Batch, LogRecord, Span};
+use trivium_lens::query::traces::EXAMINED;
 
 use crate::seed::{SeededLens, log_record, resource, server_span, span_id, trace_id};
 
@@ -164,6 +165,40 @@ async fn a_search_for_traces_is_narrowed_by_each_parameter() {
         found(&format!("until={}", time(start_ns + SECOND_NS))).await,
         "2 1"
     );
+}
+
+#[tokio::test]
+async fn a_search_that_stops_early_says_where_and_goes_on_from_there() {
+    let start_ns = now_ns() - 60 * SECOND_NS;
+    let auth = resource("auth", "a");
+    let failed = Span {
+        status: 2,
+        ..server_span(&auth, trace_id(1), span_id(1), start_ns)
+    };
+    let after = (1..=EXAMINED).map(|index| Span {
+        trace_id: i128::from(index).to_be_bytes(),
+        ..server_span(&auth, trace_id(0), span_id(2), start_ns + index)
+    });
+    let spans = std::iter::once(failed).chain(after).collect();
+    let lens = SeededLens::start(Batch {
+        spans,
+        ..Batch::default()
+    })
+    .await;
+
+    let first = lens.ok("/api/traces?status=error").await;
+    assert_eq!(
+        first,
+        json!({"traces": [], "searched_since": time(start_ns)})
+    );
+    let rest = lens
+        .ok(&format!(
+            "/api/traces?status=error&until={}",
+            time(start_ns)
+        ))
+        .await;
+    assert_eq!(rest["traces"][0]["trace_id"], "01".repeat(16));
+    assert_eq!(rest.get("searched_since"), None);
 }
 
 #[tokio::test]

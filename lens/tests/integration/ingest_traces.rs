@@ -156,15 +156,17 @@ async fn each_field_of_a_span_is_stored() {
     );
 }
 
+type Change = fn(&mut Span);
+
 #[tokio::test]
 async fn bad_spans_are_refused_by_name_and_the_others_are_stored() {
     let lens = TestLens::start().await;
-    let with = |n, change: fn(&mut Span)| {
+    let with = |n, change: Change| {
         let mut span = span(n);
         change(&mut span);
         span
     };
-    let cases: [(fn(&mut Span), &str); 5] = [
+    let cases: [(Change, &str); 5] = [
         (
             |span| span.trace_id.truncate(15),
             "trace_id has 15 bytes, not 16",

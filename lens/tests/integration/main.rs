@@ -9,7 +9,6 @@ mod ingest_metrics;
 mod ingest_refusals;
 mod ingest_traces;
 mod page;
-mod preview;
 mod process;
 mod retention;
 mod sample;

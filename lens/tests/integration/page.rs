@@ -77,6 +77,46 @@ async fn every_page_escapes_what_programs_sent() {
 }
 
 #[tokio::test]
+async fn a_trace_is_drawn_as_a_tree_also_when_parents_are_missing_or_go_in_a_circle() {
+    let now_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap() - 1_000_000_000;
+    let auth = resource("auth", "a");
+    let span = |id: u8, parent: Option<u8>, after_ns: i64| Span {
+        parent_span_id: parent.map(span_id),
+        ..server_span(&auth, trace_id(1), span_id(id), now_ns + after_ns)
+    };
+    let (root, not_stored) = (None, Some(9));
+    let spans = vec![
+        span(4, not_stored, 30),
+        span(3, Some(2), 10),
+        span(5, Some(1), 20),
+        span(2, Some(1), 5),
+        span(1, root, 0),
+        span(7, Some(6), 2),
+        span(6, Some(7), 1),
+    ];
+    let lens = SeededLens::start(Batch {
+        spans,
+        ..Batch::default()
+    })
+    .await;
+    let (_, body) = html(&lens, &format!("/traces/{}", "01".repeat(16))).await;
+    let drawn: Vec<String> = body
+        .split("data-span-id=\"")
+        .skip(1)
+        .map(|row| {
+            let depth = row.split("label depth").nth(1).unwrap();
+            format!("{} at {}", &row[1..2], &depth[..1])
+        })
+        .collect();
+    assert_eq!(
+        drawn,
+        [
+            "1 at 0", "2 at 1", "3 at 2", "5 at 1", "4 at 0", "6 at 0", "7 at 0"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn the_policy_forbids_what_the_page_does_not_need() {
     let lens = SeededLens::start(Batch::default()).await;
     let answer = reqwest::get(format!("{}/", lens.origin)).await.unwrap();

@@ -154,7 +154,7 @@ fn quantile_lines(chart: &Latency<'_>, time: TimeScale, scale: LogScale) -> Mark
                 scale.y(buckets.quantile(q)?),
             ))
         });
-        plot::path(time, &dots.collect::<Vec<Dot>>(), step_ns * 5 / 2)
+        plot::path(time, &dots.collect::<Vec<Dot>>(), step_ns)
     };
     html! {
         @for (name, q) in NAMES.into_iter().zip(QUANTILES) {

@@ -68,24 +68,21 @@ fn shape(
             )
         })
         .collect();
-    let gap_ns = step_ns * 5 / 2;
-    let areas = dots
-        .chunk_by(|(before, _), (after, _)| after - before <= gap_ns)
-        .filter_map(|piece| {
-            let (first, last) = (piece.first()?.0, piece.last()?.0);
-            let corners: Vec<Dot> = [(first, height)]
-                .into_iter()
-                .chain(piece.iter().copied())
-                .chain([(last, height)])
-                .collect();
-            Some(plot::path(time, &corners, gap_ns))
-        });
+    let areas = plot::pieces(&dots, step_ns).filter_map(|piece| {
+        let (first, last) = (piece.first()?.0, piece.last()?.0);
+        let bottom = |time_ns| [(time_ns, height)].into_iter();
+        let corners: Vec<Dot> = bottom(first)
+            .chain(piece.iter().copied())
+            .chain(bottom(last))
+            .collect();
+        Some(plot::path(time, &corners, step_ns))
+    });
     let areas: String = areas.collect();
     plot::stretched(
         height,
         &html! {
             path class={ "area " (class) } d=(areas) {}
-            path class={ "line " (class) } d=(plot::path(time, &dots, gap_ns)) {}
+            path class={ "line " (class) } d=(plot::path(time, &dots, step_ns)) {}
         },
     )
 }

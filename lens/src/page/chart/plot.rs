@@ -54,12 +54,15 @@ pub(in crate::page) fn stretched(height: f64, content: &Markup) -> Markup {
     }
 }
 
-/// The `d` of a line through `dots`, broken where two are more than `gap_ns` apart. A dot alone becomes a short dash.
-pub(in crate::page) fn path(time: TimeScale, dots: &[Dot], gap_ns: i64) -> String {
+/// The `d` of a line through `dots`, broken where a step or more is missing. A dot alone becomes a dash as long as its step.
+pub(in crate::page) fn path(time: TimeScale, dots: &[Dot], step_ns: i64) -> String {
     let x = |time_ns: i64| time.percent(time_ns) / 100.0 * INNER_WIDTH;
-    let pieces = dots.chunk_by(|(before, _), (after, _)| after - before <= gap_ns);
-    let drawn = pieces.map(|piece| match piece {
-        [(time_ns, y)] => format!("M{:.1} {y:.1}h4", x(*time_ns) - 2.0),
+    let drawn = pieces(dots, step_ns).map(|piece| match piece {
+        [(time_ns, y)] => format!(
+            "M{:.1} {y:.1}H{:.1}",
+            x(time_ns - step_ns / 2),
+            x(time_ns + step_ns / 2)
+        ),
         piece => {
             let corners: Vec<String> = piece
                 .iter()
@@ -69,6 +72,11 @@ pub(in crate::page) fn path(time: TimeScale, dots: &[Dot], gap_ns: i64) -> Strin
         }
     });
     drawn.collect()
+}
+
+/// Runs of dots between which no step is missing; one that comes late does not break a run.
+pub(in crate::page) fn pieces(dots: &[Dot], step_ns: i64) -> impl Iterator<Item = &[Dot]> {
+    dots.chunk_by(move |(before, _), (after, _)| after - before <= step_ns * 5 / 2)
 }
 
 /// A length in pixels.
@@ -93,9 +101,9 @@ mod tests {
             until_ns: 100,
         });
         assert_eq!(
-            path(time, &[(10, 1.0), (20, 2.0), (60, 3.0)], 15),
-            "M100.0 1.0L200.0 2.0M598.0 3.0h4"
+            path(time, &[(10, 1.0), (20, 2.0), (60, 3.0)], 10),
+            "M100.0 1.0L200.0 2.0M550.0 3.0H650.0"
         );
-        assert_eq!(path(time, &[], 15), "");
+        assert_eq!(path(time, &[], 10), "");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::{WriteError, Writer};
+use super::{WAL_BYTES, WriteError, Writer};
 use crate::model::{Batch, LogRecord, Resource, Sample, Series, SeriesRows};
 use crate::store::{StoreConfig, open};
 
@@ -137,6 +137,47 @@ async fn a_clock_that_was_set_back_loses_no_row() {
         opened.readers.close().await;
         writer.close().await;
     }
+}
+
+#[tokio::test]
+async fn the_log_stays_bounded_under_readers_that_overlap_without_a_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = StoreConfig {
+        path: folder.path().join("lens.db"),
+        retention: Duration::from_secs(3600),
+        max_bytes: 1 << 30,
+    };
+    let opened = open::open(&config.path).await.unwrap();
+    let writer = Writer::start(opened.writer, &config).await.unwrap();
+    let readers = opened.readers.clone();
+    let reading = tokio::spawn(async move {
+        // Each ends only after the next has begun.
+        let mut previous = None;
+        loop {
+            let mut reader = readers.acquire().await.unwrap();
+            pragma(&mut reader, "BEGIN").await;
+            pragma(&mut reader, "SELECT count(*) FROM logs").await;
+            if let Some(mut previous) = previous.replace(reader) {
+                pragma(&mut previous, "COMMIT").await;
+            }
+        }
+    });
+    let body = "x".repeat(4 << 20);
+    let mut largest = 0;
+    for n in 0..60 {
+        writer.write(batch(n, &body)).await.unwrap();
+        largest = largest.max(
+            std::fs::metadata(super::wal_path(&config.path))
+                .unwrap()
+                .len(),
+        );
+    }
+    reading.abort();
+    assert!(reading.await.unwrap_err().is_cancelled());
+    // 240 MiB were written; what one transaction adds comes on top of the bound.
+    assert!(largest < WAL_BYTES + (32 << 20), "{} MiB", largest >> 20);
+    opened.readers.close().await;
+    writer.close().await;
 }
 
 #[tokio::test]
