@@ -14,6 +14,7 @@ test:
 # Measurements, each with its method and last result in bench/.
 bench: bench-service
 	cargo bench -p trivium-telemetry --bench record
+	cargo bench -p trivium-telemetry --bench queue
 	cargo bench -p trivium-lens --bench ingest
 
 # The service without and with telemetry, beside the seed's FastAPI service; about six minutes after the builds.

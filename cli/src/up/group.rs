@@ -139,6 +139,8 @@ impl Group {
         let mut command = Command::new(&part.program);
         command
             .args(&part.arguments)
+            // What a shell has there is another program's database, which no part may touch.
+            .env_remove("DATABASE_URL")
             .envs(part.environment.iter().cloned())
             .current_dir(&self.working_folder)
             .stdin(Stdio::null())

@@ -90,7 +90,8 @@ impl App {
         assert_eq!(login.status, StatusCode::OK.as_u16());
         sent.extend([signup, refused, login]);
 
-        let token = answer["access_token"].as_str().unwrap().to_owned();
+        let secret = |name: &str| answer[name].as_str().unwrap().to_owned();
+        let (token, refresh_token) = (secret("access_token"), secret("refresh_token"));
         for _ in 0..looks {
             let (me, answer) = self
                 .send(Method::GET, "/users/me/", Some(&token), None)
@@ -99,11 +100,16 @@ impl App {
             assert_eq!(answer["email"], email);
             sent.push(me);
         }
-        Journey { sent, token }
+        Journey {
+            sent,
+            token,
+            refresh_token,
+        }
     }
 }
 
 pub(crate) struct Journey {
     pub(crate) sent: Vec<Sent>,
     pub(crate) token: String,
+    pub(crate) refresh_token: String,
 }

@@ -29,6 +29,7 @@ async fn no_address_password_or_token_reaches_the_store() {
         "canary-mail",
         PASSWORD,
         &journey.token,
+        &journey.refresh_token,
         signature,
         "$2b$",
     ] {
