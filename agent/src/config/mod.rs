@@ -1,0 +1,1 @@
+//! The configuration file: YAML, unknown keys rejected, every setting documented beside its definition.

@@ -1,0 +1,1 @@
+//! Finds files, reads them, and moves their checkpoints when what was read is safe.

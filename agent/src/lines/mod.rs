@@ -1,0 +1,1 @@
+//! Makes OTLP log records of lines: frame → enrich → redact → encode.

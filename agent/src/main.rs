@@ -1,0 +1,3 @@
+//! The program `trivium-agent`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Sends to the Collector, over and over, until it has answered.

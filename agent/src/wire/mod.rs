@@ -1,0 +1,4 @@
+//! OTLP's protobuf, written straight into byte buffers: no message objects, no allocation per record.
+
+pub mod attributes;
+pub mod protobuf;
