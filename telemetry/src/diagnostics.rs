@@ -13,10 +13,7 @@ use std::{
 use tracing::{Level, Metadata, callsite::Identifier, subscriber::Interest};
 use tracing_subscriber::layer::{Context, Filter};
 
-use crate::{
-    export::outcome::{ExportError, PartialSuccess},
-    signal::Signal,
-};
+use trivium_otlp::{ExportError, PartialSuccess, Signal};
 
 /// The shortest time between two messages from one place.
 const QUIET: Duration = Duration::from_secs(30);

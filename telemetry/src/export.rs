@@ -10,16 +10,15 @@
 
 pub(crate) mod logs;
 pub(crate) mod metrics;
-pub(crate) mod outcome;
 pub(crate) mod queue;
 pub(crate) mod self_metrics;
 pub(crate) mod spans;
-pub(crate) mod transport;
 
 use std::thread;
 
 use opentelemetry_sdk::{Resource, trace::SpanData};
 use tokio::sync::oneshot;
+use trivium_otlp::{Clients, Destination, Signal, Transport};
 
 use self::{
     logs::{LogEncoder, ScopedRecord},
@@ -27,13 +26,8 @@ use self::{
     queue::BatchQueue,
     self_metrics::ExportCounts,
     spans::SpanEncoder,
-    transport::{Clients, Transport},
 };
-use crate::{
-    InitError,
-    settings::{Destination, Settings},
-    signal::Signal,
-};
+use crate::{InitError, settings::Settings};
 
 /// What runs on the thread `otlp-export`; `None` for a signal that is not exported.
 pub(crate) struct Exports {

@@ -174,7 +174,6 @@ mod resource;
 mod runtime;
 mod settings;
 mod setup;
-mod signal;
 pub mod task;
 
 use std::time::Duration;
@@ -183,8 +182,8 @@ use std::time::Duration;
 /// version of it, through which spans and measurements would vanish without an error.
 pub use opentelemetry;
 
-pub use settings::InvalidSetting;
 pub use setup::{Builder, InitError, ShutdownError, Telemetry};
+pub use trivium_otlp::InvalidSetting;
 
 /// The longest that a flush or the first half of a shutdown takes.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);

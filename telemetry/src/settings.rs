@@ -12,13 +12,10 @@ use std::time::Duration;
 
 use opentelemetry_sdk::trace::Sampler;
 
-#[cfg(feature = "tls")]
-pub(crate) use destination::PemFile;
-pub(crate) use destination::{Destination, Protocol, TlsFiles};
-use read::Lookup;
-pub(crate) use sampling::{ExemplarFilter, Propagator};
+use trivium_otlp::{Destination, InvalidSetting, Signal};
 
-use crate::signal::Signal;
+use self::{destination::destination, read::Lookup};
+pub(crate) use sampling::{ExemplarFilter, Propagator};
 
 /// Everything that the environment may decide.
 #[derive(Debug, Clone)]
@@ -56,25 +53,6 @@ pub(crate) struct Batching {
     pub(crate) delay: Duration,
 }
 
-/// A variable whose value cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("{variable}=`{value}` cannot be used: {problem}")]
-pub struct InvalidSetting {
-    variable: String,
-    value: String,
-    problem: String,
-}
-
-impl InvalidSetting {
-    pub(crate) fn new(variable: &str, value: &str, problem: &dyn std::fmt::Display) -> Self {
-        Self {
-            variable: variable.to_owned(),
-            value: value.to_owned(),
-            problem: problem.to_string(),
-        }
-    }
-}
-
 impl Settings {
     /// Reads all variables through `lookup`.
     pub(crate) fn from_lookup(
@@ -83,9 +61,9 @@ impl Settings {
         let lookup = Lookup(&lookup);
         Ok(Self {
             is_disabled: lookup.boolean("OTEL_SDK_DISABLED")?.unwrap_or_default(),
-            traces: Destination::read(&lookup, Signal::Traces)?,
-            logs: Destination::read(&lookup, Signal::Logs)?,
-            metrics: Destination::read(&lookup, Signal::Metrics)?,
+            traces: destination(&lookup, Signal::Traces)?,
+            logs: destination(&lookup, Signal::Logs)?,
+            metrics: destination(&lookup, Signal::Metrics)?,
             metric_interval: lookup.millis("OTEL_METRIC_EXPORT_INTERVAL", 10_000)?,
             exemplar_filter: sampling::exemplar_filter(&lookup)?,
             span_batching: batching(&lookup, "OTEL_BSP")?,
@@ -113,6 +91,8 @@ fn batching(lookup: &Lookup<'_>, prefix: &str) -> Result<Batching, InvalidSettin
 mod tests {
     use std::collections::HashMap;
 
+    use trivium_otlp::Compression;
+
     use super::*;
 
     pub(super) fn read(variables: &[(&str, &str)]) -> Result<Settings, InvalidSetting> {
@@ -128,7 +108,8 @@ mod tests {
         assert_eq!(traces.timeout, Duration::from_secs(10));
         assert_eq!(settings.span_batching.queue_size, 8192);
         assert_eq!(settings.exemplar_filter, ExemplarFilter::TraceBased);
-        assert!(traces.is_compressed && !settings.is_disabled);
+        assert_eq!(traces.compression, Compression::Gzip);
+        assert!(!settings.is_disabled);
         assert_eq!(settings.service_name, None);
     }
 

@@ -23,6 +23,7 @@ use tracing_subscriber::{
     layer::SubscriberExt as _,
     util::SubscriberInitExt,
 };
+use trivium_otlp::InvalidSetting;
 
 use crate::{
     SHUTDOWN_LIMIT,
@@ -36,7 +37,7 @@ use crate::{
     },
     resource::{Identity, resource},
     runtime,
-    settings::{ExemplarFilter, InvalidSetting, Propagator, Settings},
+    settings::{ExemplarFilter, Propagator, Settings},
 };
 
 /// Why telemetry could not be set up.

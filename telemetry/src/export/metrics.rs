@@ -14,8 +14,9 @@ use opentelemetry_sdk::{
 };
 use prost::Message as _;
 use tokio::runtime::Handle;
+use trivium_otlp::{ExportError, PartialSuccess, Transport};
 
-use super::{outcome::ExportError, queue::Counts, transport::Transport};
+use super::queue::Counts;
 use crate::{diagnostics::Outage, exemplar::attach::attach};
 
 /// The exporter that the SDK's periodic reader calls, on the reader's own thread.
@@ -50,7 +51,7 @@ impl MetricExporter {
         OTelSdkError::InternalFailure(error.to_string())
     }
 
-    fn sent(&self, points: u64, partial: Option<super::outcome::PartialSuccess>) {
+    fn sent(&self, points: u64, partial: Option<PartialSuccess>) {
         let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
         outage.ended(0);
         let rejected = outage.partial(partial).min(points);

@@ -22,7 +22,8 @@ use tokio::{
     time::sleep,
 };
 
-use super::transport::Transport;
+use trivium_otlp::Transport;
+
 use crate::{diagnostics::Outage, settings::Batching};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

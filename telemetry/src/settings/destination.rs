@@ -5,96 +5,36 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 
-use std::{path::PathBuf, time::Duration};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::USER_AGENT};
+use trivium_otlp::{Compression, Destination, InvalidSetting, PemFile, Protocol, Signal, TlsFiles};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use super::read::Lookup;
 
-use super::{InvalidSetting, read::Lookup};
-use crate::signal::Signal;
-
-/// `OTEL_EXPORTER_OTLP_PROTOCOL`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    /// `grpc`, the default.
-    Grpc,
-    /// `http/protobuf`, over HTTP/1.1.
-    Http,
-}
-
-/// All that is needed to send one signal.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Destination {
-    pub(crate) protocol: Protocol,
-    /// For OTLP/HTTP with the path to post to. With `https`, the system's roots or `tls.certificate` are trusted.
-    pub(crate) endpoint: Uri,
-    /// `_HEADERS`: `key=value,key=value`, values percent-encoded.
-    pub(crate) headers: HeaderMap,
-    /// `_TIMEOUT` in milliseconds, default 10000: the limit of one export attempt.
-    pub(crate) timeout: Duration,
-    /// `_COMPRESSION`: `gzip` (default) or `none`.
-    pub(crate) is_compressed: bool,
-    pub(crate) tls: TlsFiles,
-}
-
-/// PEM files for an `https` endpoint.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct TlsFiles {
-    /// `_CERTIFICATE`: trusted instead of the system's roots.
-    pub(crate) certificate: Option<PemFile>,
-    /// `_CLIENT_CERTIFICATE` and `_CLIENT_KEY`: what this program shows of itself.
-    pub(crate) client: Option<(PemFile, PemFile)>,
-}
-
-/// A file, and the variable that named it, for messages.
-#[derive(Debug, Clone)]
-pub(crate) struct PemFile {
-    pub(crate) variable: String,
-    pub(crate) path: PathBuf,
-}
-
-impl PartialEq for PemFile {
-    fn eq(&self, other: &Self) -> bool {
-        self.path == other.path
+/// `None` when `OTEL_{TRACES,METRICS,LOGS}_EXPORTER` is `none`.
+pub(super) fn destination(
+    lookup: &Lookup<'_>,
+    signal: Signal,
+) -> Result<Option<Destination>, InvalidSetting> {
+    let of_signal = OfSignal { lookup, signal };
+    let exporter = format!("OTEL_{}_EXPORTER", of_signal.name());
+    if !lookup.choice(&exporter, &[("otlp", true), ("none", false)], true)? {
+        return Ok(None);
     }
-}
-
-impl Eq for PemFile {}
-
-impl PemFile {
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "no file is read"))]
-    pub(crate) fn invalid(&self, problem: &dyn std::fmt::Display) -> InvalidSetting {
-        InvalidSetting::new(&self.variable, &self.path.display().to_string(), problem)
-    }
-}
-
-impl Destination {
-    /// `None` when `OTEL_{TRACES,METRICS,LOGS}_EXPORTER` is `none`.
-    pub(super) fn read(
-        lookup: &Lookup<'_>,
-        signal: Signal,
-    ) -> Result<Option<Self>, InvalidSetting> {
-        let exporter = format!("OTEL_{}_EXPORTER", signal.in_variables());
-        if !lookup.choice(&exporter, &[("otlp", true), ("none", false)], true)? {
-            return Ok(None);
-        }
-        let of_signal = OfSignal { lookup, signal };
-        let protocols = [("grpc", Protocol::Grpc), ("http/protobuf", Protocol::Http)];
-        let compressions = [("gzip", true), ("none", false)];
-        let protocol =
-            lookup.choice(&of_signal.variable("PROTOCOL"), &protocols, Protocol::Grpc)?;
-        Ok(Some(Self {
-            protocol,
-            endpoint: of_signal.endpoint(protocol)?,
-            headers: of_signal.headers()?,
-            timeout: lookup.millis(&of_signal.variable("TIMEOUT"), 10_000)?,
-            is_compressed: lookup.choice(
-                &of_signal.variable("COMPRESSION"),
-                &compressions,
-                true,
-            )?,
-            tls: of_signal.tls()?,
-        }))
-    }
+    let protocols = [("grpc", Protocol::Grpc), ("http/protobuf", Protocol::Http)];
+    let compressions = [("gzip", Compression::Gzip), ("none", Compression::None)];
+    let protocol = lookup.choice(&of_signal.variable("PROTOCOL"), &protocols, Protocol::Grpc)?;
+    Ok(Some(Destination {
+        protocol,
+        endpoint: of_signal.endpoint(protocol)?,
+        headers: of_signal.headers()?,
+        timeout: lookup.millis(&of_signal.variable("TIMEOUT"), 10_000)?,
+        compression: lookup.choice(
+            &of_signal.variable("COMPRESSION"),
+            &compressions,
+            Compression::Gzip,
+        )?,
+        tls: of_signal.tls()?,
+    }))
 }
 
 /// Reads the variables of one signal, and the common ones where they are unset.
@@ -104,8 +44,13 @@ struct OfSignal<'a> {
 }
 
 impl OfSignal<'_> {
+    /// As in `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and `OTEL_TRACES_EXPORTER`.
+    fn name(&self) -> String {
+        self.signal.name().to_ascii_uppercase()
+    }
+
     fn own(&self, what: &str) -> String {
-        format!("OTEL_EXPORTER_OTLP_{}_{what}", self.signal.in_variables())
+        format!("OTEL_EXPORTER_OTLP_{}_{what}", self.name())
     }
 
     fn variable(&self, what: &str) -> String {
@@ -165,30 +110,30 @@ impl OfSignal<'_> {
     fn headers(&self) -> Result<HeaderMap, InvalidSetting> {
         let variable = self.variable("HEADERS");
         let pairs = self.lookup.pairs(&variable)?;
-        pairs
-            .into_iter()
-            .map(|(key, value)| {
-                // The value may be a secret: only the key is shown.
-                let invalid = |problem: &str| InvalidSetting::new(&variable, &key, &problem);
-                let name = HeaderName::try_from(key.to_ascii_lowercase())
-                    .map_err(|_| invalid("this is no header name"))?;
-                let mut value = HeaderValue::try_from(value)
-                    .map_err(|_| invalid("its value holds characters a header cannot carry"))?;
-                value.set_sensitive(true);
-                Ok((name, value))
-            })
-            .collect()
+        let agent = concat!("trivium-telemetry/", env!("CARGO_PKG_VERSION"));
+        let mut headers = HeaderMap::from_iter([(USER_AGENT, HeaderValue::from_static(agent))]);
+        for (key, value) in pairs {
+            // The value may be a secret: only the key is shown.
+            let invalid = |problem: &str| InvalidSetting::new(&variable, &key, &problem);
+            let name = HeaderName::try_from(key.to_ascii_lowercase())
+                .map_err(|_| invalid("this is no header name"))?;
+            let mut value = HeaderValue::try_from(value)
+                .map_err(|_| invalid("its value holds characters a header cannot carry"))?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        Ok(headers)
     }
 
     fn tls(&self) -> Result<TlsFiles, InvalidSetting> {
         let file = |what| {
-            let variable = self.variable(what);
-            let path = self.lookup.get(&variable)?.into();
-            Some(PemFile { variable, path })
+            let setting = self.variable(what);
+            let path = self.lookup.get(&setting)?.into();
+            Some(PemFile { setting, path })
         };
         let alone = |file: PemFile, missing: &str| {
             let problem = format!("set {} as well", self.variable(missing));
-            InvalidSetting::new(&file.variable, &file.path.display().to_string(), &problem)
+            InvalidSetting::new(&file.setting, &file.path.display().to_string(), &problem)
         };
         Ok(TlsFiles {
             certificate: file("CERTIFICATE"),
@@ -198,12 +143,17 @@ impl OfSignal<'_> {
                 (Some(file), None) => return Err(alone(file, "CLIENT_KEY")),
                 (None, Some(file)) => return Err(alone(file, "CLIENT_CERTIFICATE")),
             },
+            client_setting: "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{path::PathBuf, time::Duration};
+
+    use trivium_otlp::{Clients, Transport};
+
     use super::*;
     use crate::settings::tests::read;
 
@@ -265,9 +215,14 @@ mod tests {
         assert_eq!(logs.protocol, Protocol::Http);
         assert_eq!(traces.timeout, Duration::from_millis(20));
         assert_eq!(logs.timeout, Duration::from_secs(3));
-        assert!(traces.is_compressed && !logs.is_compressed);
-        assert_eq!(traces.headers.keys().collect::<Vec<_>>(), ["c"]);
-        assert_eq!(logs.headers.len(), 2);
+        assert_eq!(traces.compression, Compression::Gzip);
+        assert_eq!(logs.compression, Compression::None);
+        let keys = |destination: &Destination| {
+            let keys = destination.headers.keys().map(ToString::to_string);
+            keys.collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&traces), ["user-agent", "c"]);
+        assert_eq!(keys(&logs), ["user-agent", "a", "b"]);
         let path = |destination: &Destination| destination.tls.certificate.clone().unwrap().path;
         assert_eq!(path(&traces), PathBuf::from("/traces.pem"));
         assert_eq!(path(&logs), PathBuf::from("/ca.pem"));
@@ -329,5 +284,23 @@ mod tests {
             assert!(message.starts_with(&start), "{message}");
             assert!(message.contains(fix), "{message}");
         }
+    }
+
+    #[test]
+    fn signals_of_equal_settings_share_one_client() {
+        let clients = |variables: &[_]| {
+            let mut clients = Clients::default();
+            for signal in [Signal::Traces, Signal::Logs, Signal::Metrics] {
+                let destination = destination(signal, variables).unwrap().unwrap();
+                Transport::new(signal, destination, &mut clients).unwrap();
+            }
+            clients.count()
+        };
+        let grpc = ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "grpc");
+        let http = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        assert_eq!(clients(&[]), 1);
+        assert_eq!(clients(&[grpc]), 1);
+        assert_eq!(clients(&[http]), 1);
+        assert_eq!(clients(&[http, grpc]), 2);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::InvalidSetting;
+use trivium_otlp::InvalidSetting;
 
 /// Where values come from; an empty one counts as unset, as the specification says.
 pub(super) struct Lookup<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);

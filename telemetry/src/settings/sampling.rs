@@ -3,7 +3,9 @@
 
 use opentelemetry_sdk::trace::Sampler;
 
-use super::{InvalidSetting, read::Lookup};
+use trivium_otlp::InvalidSetting;
+
+use super::read::Lookup;
 
 /// `OTEL_METRICS_EXEMPLAR_FILTER`: which measurements may become exemplars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,73 +5,50 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otlp/#otlphttp>
 
-use std::{
-    io::Write as _,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use http_body_util::{BodyExt as _, Full, Limited};
 use prost::Message as _;
-use tonic::body::Body;
 
-use super::{
-    super::outcome::{ExportError, ExportResponse, PartialSuccess, RpcStatus, with_causes},
-    client::{HttpClient, explain_anonymous, is_anonymous},
+use crate::{
+    Compression, Destination, ExportError, PartialSuccess,
+    client::{ANSWER_LIMIT, HttpClient},
+    outcome::{ExportResponse, RpcStatus},
 };
-use crate::settings::Destination;
 
 const PROTOBUF: &str = "application/x-protobuf";
 
-/// The most of an answer that is read.
-const ANSWER_LIMIT: usize = 64 * 1024;
-
 #[derive(Debug, Clone)]
-pub(super) struct Http {
+pub(crate) struct Http {
     client: HttpClient,
     endpoint: Uri,
     headers: HeaderMap,
-    is_compressed: bool,
-    is_anonymous: bool,
+    compression: Compression,
 }
 
 impl Http {
-    pub(super) fn new(client: HttpClient, destination: Destination) -> Self {
-        let is_anonymous = is_anonymous(&destination);
+    pub(crate) fn new(client: HttpClient, destination: Destination) -> Self {
         let mut headers = destination.headers;
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
-        if destination.is_compressed {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(name) = destination.compression.name() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
         }
         Self {
             client,
             endpoint: destination.endpoint,
             headers,
-            is_compressed: destination.is_compressed,
-            is_anonymous,
+            compression: destination.compression,
         }
     }
 
-    pub(super) async fn send(&self, body: Bytes) -> Result<Option<PartialSuccess>, ExportError> {
-        let body = if self.is_compressed {
-            gzip(&body)
-        } else {
-            body
-        };
-        let mut request = Request::new(Body::new(Full::new(body)));
+    pub(crate) async fn send(&self, body: Bytes) -> Result<Option<PartialSuccess>, ExportError> {
+        let mut request = Request::new(Full::new(self.compressed(body)));
         *request.method_mut() = ::http::Method::POST;
         *request.uri_mut() = self.endpoint.clone();
         request.headers_mut().clone_from(&self.headers);
-        let response = self.client.request(request).await.map_err(|error| {
-            let text = if self.is_anonymous {
-                explain_anonymous(&error)
-            } else {
-                error.to_string()
-            };
-            ExportError::new("connection_error", true, with_causes(text, &error))
-        })?;
+        let response = self.client.request(request, "connection_error").await?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT);
         let answer = body
@@ -82,15 +59,15 @@ impl Http {
         let response = Response::from_parts(parts, answer.unwrap_or_default());
         outcome(&response)
     }
-}
 
-fn gzip(body: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
-    encoder
-        .write_all(body)
-        .and_then(|()| encoder.finish())
-        .expect("writing into memory cannot fail")
-        .into()
+    fn compressed(&self, body: Bytes) -> Bytes {
+        if self.compression == Compression::None {
+            return body;
+        }
+        let mut compressed = Vec::with_capacity(self.compression.expected_length(&body));
+        self.compression.append(&body, &mut compressed);
+        compressed.into()
+    }
 }
 
 fn outcome(response: &Response<Bytes>) -> Result<Option<PartialSuccess>, ExportError> {

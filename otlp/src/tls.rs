@@ -1,6 +1,6 @@
 //! What a client trusts, and what it shows of itself: PEM files into a rustls configuration on aws-lc-rs.
 //!
-//! A file that cannot be used is an error with the variable that named it, its path and what is wrong with it. Files are
+//! A file that cannot be used is an error with the setting that named it, its path and what is wrong with it. Files are
 //! read once, at start: a renewed certificate needs a restart.
 
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use crate::settings::{InvalidSetting, PemFile, TlsFiles};
+use crate::{InvalidSetting, PemFile, TlsFiles};
 
 /// `is_https`: whether roots are needed at all.
-pub(super) fn client_config(
+pub(crate) fn client_config(
     files: &TlsFiles,
     is_https: bool,
 ) -> Result<ClientConfig, InvalidSetting> {
@@ -26,10 +26,10 @@ pub(super) fn client_config(
         Some(file) => builder.with_root_certificates(roots(file)?),
         None if is_https => builder.with_native_roots().map_err(|error| {
             InvalidSetting::new(
-                "OTEL_EXPORTER_OTLP_CERTIFICATE",
-                "",
+                "endpoint",
+                "https://…",
                 &format!(
-                    "an endpoint is https, and the system has no roots to trust ({error}); name a PEM file here"
+                    "the system has no roots to trust ({error}); set the certificate to trust to a PEM file"
                 ),
             )
         })?,
@@ -82,7 +82,7 @@ mod tests {
         let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
         PemFile {
-            variable: "OTEL_EXPORTER_OTLP_X".to_owned(),
+            setting: "OTEL_EXPORTER_OTLP_X".to_owned(),
             path,
         }
     }
@@ -98,17 +98,19 @@ mod tests {
         let other = pem(&folder, "other.pem", &other.serialize_pem());
         let key = pem(&folder, "key.pem", &key.serialize_pem());
         let absent = PemFile {
-            variable: "OTEL_EXPORTER_OTLP_X".to_owned(),
+            setting: "OTEL_EXPORTER_OTLP_X".to_owned(),
             path: folder.path().join("absent.pem"),
         };
 
         let trusting = |certificate: &PemFile| TlsFiles {
             certificate: Some(certificate.clone()),
             client: None,
+            client_setting: "",
         };
         let showing = |certificate: &PemFile, key: &PemFile| TlsFiles {
             certificate: None,
             client: Some((certificate.clone(), key.clone())),
+            client_setting: "",
         };
         assert!(client_config(&trusting(&certificate), true).is_ok());
         assert!(client_config(&showing(&certificate, &key), false).is_ok());
