@@ -17,6 +17,7 @@ mod signal;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
+pub mod wire;
 
 pub use client::Clients;
 pub use compression::Compression;

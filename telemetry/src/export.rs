@@ -1,6 +1,6 @@
-//! The way out: encode → send → retry; signals that go to the same place share its connections.
+//! The way out: encode → queue → send → retry; signals that go to the same place share its connections.
 //!
-//! One thread of its own, `otlp-export`, runs everything here on a small runtime, so that encoding and compressing never
+//! One thread of its own, `otlp-export`, runs everything here on a small runtime, so that compressing and sending never
 //! delay the program's own tasks, and a program may stop its runtime in any way.
 //!
 //! - Spans and log records wait in a bounded [`queue`]. While the Collector is away a batch is sent again and again, the
@@ -8,6 +8,7 @@
 //! - Metrics are cumulative and are not sent again: the next interval brings the same counts. Only the exemplars of an
 //!   interval that failed are lost.
 
+mod encode;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod queue;
@@ -16,23 +17,19 @@ pub(crate) mod spans;
 
 use std::thread;
 
-use opentelemetry_sdk::{Resource, trace::SpanData};
+use opentelemetry_sdk::Resource;
 use tokio::sync::oneshot;
 use trivium_otlp::{Clients, Destination, Signal, Transport};
 
 use self::{
-    logs::{LogEncoder, ScopedRecord},
-    metrics::MetricExporter,
-    queue::BatchQueue,
-    self_metrics::ExportCounts,
-    spans::SpanEncoder,
+    encode::EncodedResource, metrics::MetricExporter, queue::BatchQueue, self_metrics::ExportCounts,
 };
 use crate::{InitError, settings::Settings};
 
 /// What runs on the thread `otlp-export`; `None` for a signal that is not exported.
 pub(crate) struct Exports {
-    pub(crate) spans: Option<BatchQueue<SpanData>>,
-    pub(crate) logs: Option<BatchQueue<ScopedRecord>>,
+    pub(crate) spans: Option<BatchQueue>,
+    pub(crate) logs: Option<BatchQueue>,
     pub(crate) metrics: Option<MetricExporter>,
     pub(crate) counts: ExportCounts,
     /// Dropping it ends the thread.
@@ -58,16 +55,11 @@ impl Exports {
         let (thread, until_dropped) = oneshot::channel::<()>();
         let exports = {
             let _inside = runtime.enter();
-            let spans = spans.map(|transport| {
-                BatchQueue::spawn(
-                    settings.span_batching,
-                    SpanEncoder::new(resource),
-                    transport,
-                )
-            });
-            let logs = logs.map(|transport| {
-                BatchQueue::spawn(settings.log_batching, LogEncoder::new(resource), transport)
-            });
+            let queue = |batching, transport| {
+                BatchQueue::spawn(batching, EncodedResource::new(resource), transport)
+            };
+            let spans = spans.map(|transport| queue(settings.span_batching, transport));
+            let logs = logs.map(|transport| queue(settings.log_batching, transport));
             let metrics =
                 metrics.map(|transport| MetricExporter::new(transport, runtime.handle().clone()));
             Self {

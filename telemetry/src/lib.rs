@@ -101,7 +101,7 @@
 //! | `OTEL_EXPORTER_OTLP_PROTOCOL` * | `grpc` | or `http/protobuf` |
 //! | `OTEL_EXPORTER_OTLP_HEADERS` * | – | `key=value,key=value`, percent-encoded |
 //! | `OTEL_EXPORTER_OTLP_TIMEOUT` * | `10000` ms | of one attempt |
-//! | `OTEL_EXPORTER_OTLP_COMPRESSION` * | `gzip` | or `none` |
+//! | `OTEL_EXPORTER_OTLP_COMPRESSION` * | `none` | or `gzip`, which pays where the Collector is not on this host |
 //! | `OTEL_EXPORTER_OTLP_CERTIFICATE` * | the system's roots | PEM; trusted instead, for `https` |
 //! | `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`, `_CLIENT_KEY` * | – | PEM; both or none |
 //! | `OTEL_EXPORTER_OTLP_INSECURE` * | – | `true` or `false`, for a gRPC endpoint without a scheme; without it such an endpoint is refused |
@@ -110,7 +110,7 @@
 //! | `OTEL_PROPAGATORS` | `tracecontext,baggage` | or `none` |
 //! | `OTEL_METRICS_EXEMPLAR_FILTER` | `trace_based` | `always_on` also keeps measurements outside of sampled spans, which then name none; `always_off` |
 //! | `OTEL_METRIC_EXPORT_INTERVAL` | `10000` ms | |
-//! | `OTEL_BSP_MAX_QUEUE_SIZE`, `_MAX_EXPORT_BATCH_SIZE`, `_SCHEDULE_DELAY` | `8192`, `512`, `1000` ms | spans |
+//! | `OTEL_BSP_MAX_QUEUE_SIZE`, `_MAX_EXPORT_BATCH_SIZE`, `_SCHEDULE_DELAY` | `8192`, `2048`, `1000` ms | spans |
 //! | `OTEL_BLRP_…` | the same | log records |
 //! | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` and the other span limits | `128` | read by the SDK, from the environment only |
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the program's own | |

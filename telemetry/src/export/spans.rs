@@ -1,35 +1,32 @@
-//! Ended, sampled spans → queue → `ExportTraceServiceRequest`.
+//! Ended, sampled spans → encoded → queue → `ExportTraceServiceRequest`.
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use opentelemetry::Context;
-use opentelemetry_proto::{
-    tonic::collector::trace::v1::ExportTraceServiceRequest,
-    transform::{
-        common::tonic::ResourceAttributesWithSchema,
-        trace::tonic::group_spans_by_resource_and_scope,
-    },
-};
 use opentelemetry_sdk::{
-    Resource,
     error::OTelSdkResult,
     trace::{Span, SpanData, SpanProcessor},
 };
-use prost::Message as _;
 
-use super::queue::{BatchQueue, Encode};
+use super::{
+    encode::{self, with_buffer},
+    queue::BatchQueue,
+};
 
 /// The SDK's end of the queue of spans.
 #[derive(Debug)]
-pub(crate) struct QueuedSpans(pub(crate) BatchQueue<SpanData>);
+pub(crate) struct QueuedSpans(pub(crate) BatchQueue);
 
 impl SpanProcessor for QueuedSpans {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
         if span.span_context.is_sampled() {
-            self.0.offer(span);
+            with_buffer(|buffer| {
+                encode::span(buffer, &span);
+                let scope = &span.instrumentation_scope;
+                self.0.offer(scope.name(), scope, buffer);
+            });
         }
     }
 
@@ -39,24 +36,5 @@ impl SpanProcessor for QueuedSpans {
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
         self.0.close(timeout)
-    }
-}
-
-/// Encodes spans of one resource.
-pub(crate) struct SpanEncoder(ResourceAttributesWithSchema);
-
-impl SpanEncoder {
-    pub(crate) fn new(resource: &Resource) -> Self {
-        Self(resource.into())
-    }
-}
-
-impl Encode for SpanEncoder {
-    type Item = SpanData;
-
-    fn encode(&self, batch: Vec<SpanData>) -> Bytes {
-        let resource_spans = group_spans_by_resource_and_scope(batch, &self.0);
-        let request = ExportTraceServiceRequest { resource_spans };
-        request.encode_to_vec().into()
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn destination(
         compression: lookup.choice(
             &of_signal.variable("COMPRESSION"),
             &compressions,
-            Compression::Gzip,
+            Compression::None,
         )?,
         tls: of_signal.tls()?,
     }))

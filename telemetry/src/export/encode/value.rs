@@ -1,0 +1,109 @@
+//! Attributes and values: `KeyValue` and `AnyValue`.
+
+use opentelemetry::{Array, Key, Value, logs::AnyValue};
+use trivium_otlp::wire::{bytes, close, double, int, open, uint, varint, varint_length};
+
+/// The fields of `AnyValue`.
+const STRING: u32 = 1;
+const BOOL: u32 = 2;
+const INT: u32 = 3;
+const DOUBLE: u32 = 4;
+const ARRAY: u32 = 5;
+const KEY_VALUES: u32 = 6;
+const BYTES: u32 = 7;
+
+/// Of a resource, scope, span, event or link; `field` is that of its message's attributes.
+pub(super) fn attribute(out: &mut Vec<u8>, field: u32, key: &Key, value: &Value) {
+    match value {
+        Value::String(text) => string_attribute(out, field, key.as_str(), text.as_str()),
+        value => key_value(out, field, key, |out| any(out, value)),
+    }
+}
+
+/// Of a log record.
+pub(super) fn log_attribute(out: &mut Vec<u8>, field: u32, key: &Key, value: &AnyValue) {
+    match value {
+        AnyValue::String(text) => string_attribute(out, field, key.as_str(), text.as_str()),
+        value => key_value(out, field, key, |out| log_value(out, value)),
+    }
+}
+
+/// The most frequent kind, its lengths known before it is written.
+fn string_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &str) {
+    let text = 1 + varint_length(value.len() as u64) + value.len();
+    let any = 1 + varint_length(text as u64) + text;
+    let key_length = 1 + varint_length(key.len() as u64) + key.len();
+    length_delimited(out, field, key_length + any);
+    bytes(out, 1, key.as_bytes());
+    length_delimited(out, 2, text);
+    bytes(out, STRING, value.as_bytes());
+}
+
+fn length_delimited(out: &mut Vec<u8>, field: u32, length: usize) {
+    const LENGTH_DELIMITED: u32 = 2;
+    varint(out, u64::from(field << 3 | LENGTH_DELIMITED));
+    varint(out, length as u64);
+}
+
+fn key_value(out: &mut Vec<u8>, field: u32, key: &Key, value: impl FnOnce(&mut Vec<u8>)) {
+    let message = open(out, field);
+    bytes(out, 1, key.as_str().as_bytes());
+    let of_value = open(out, 2);
+    value(out);
+    close(out, of_value);
+    close(out, message);
+}
+
+fn any(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Bool(value) => uint(out, BOOL, u64::from(*value)),
+        Value::I64(value) => int(out, INT, *value),
+        Value::F64(value) => double(out, DOUBLE, *value),
+        Value::String(value) => bytes(out, STRING, value.as_str().as_bytes()),
+        Value::Array(values) => array(out, values),
+        // A kind that a later API may have.
+        other => bytes(out, STRING, other.to_string().as_bytes()),
+    }
+}
+
+fn array(out: &mut Vec<u8>, values: &Array) {
+    match values {
+        Array::Bool(values) => list(out, values, |out, value| uint(out, BOOL, u64::from(*value))),
+        Array::I64(values) => list(out, values, |out, value| int(out, INT, *value)),
+        Array::F64(values) => list(out, values, |out, value| double(out, DOUBLE, *value)),
+        Array::String(values) => list(out, values, |out, value| {
+            bytes(out, STRING, value.as_str().as_bytes());
+        }),
+        other => bytes(out, STRING, format!("{other:?}").as_bytes()),
+    }
+}
+
+fn list<T>(out: &mut Vec<u8>, values: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+    let array = open(out, ARRAY);
+    for value in values {
+        let of_value = open(out, 1);
+        write(out, value);
+        close(out, of_value);
+    }
+    close(out, array);
+}
+
+/// The body of a log record, or a value within one.
+pub(super) fn log_value(out: &mut Vec<u8>, value: &AnyValue) {
+    match value {
+        AnyValue::Int(value) => int(out, INT, *value),
+        AnyValue::Double(value) => double(out, DOUBLE, *value),
+        AnyValue::String(value) => bytes(out, STRING, value.as_str().as_bytes()),
+        AnyValue::Boolean(value) => uint(out, BOOL, u64::from(*value)),
+        AnyValue::Bytes(value) => bytes(out, BYTES, value),
+        AnyValue::ListAny(values) => list(out, values, log_value),
+        AnyValue::Map(values) => {
+            let map = open(out, KEY_VALUES);
+            for (key, value) in values.iter() {
+                log_attribute(out, 1, key, value);
+            }
+            close(out, map);
+        }
+        other => bytes(out, STRING, format!("{other:?}").as_bytes()),
+    }
+}
