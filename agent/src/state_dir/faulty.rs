@@ -148,6 +148,20 @@ impl FaultyDir {
         disk.names_on_disk.insert(name.to_owned(), inode);
     }
 
+    /// Flips bits of a byte on the medium; nothing happens where there is no such byte.
+    pub(crate) fn corrupt(&self, name: &str, offset: usize, bits: u8) {
+        let disk = &mut *self.disk();
+        let Some(inode) = disk.names.get(name) else {
+            return;
+        };
+        let inode = &mut disk.inodes[*inode];
+        for content in [&mut inode.cache, &mut inode.disk] {
+            if let Some(byte) = content.get_mut(offset) {
+                *byte ^= bits;
+            }
+        }
+    }
+
     fn disk(&self) -> MutexGuard<'_, Disk> {
         self.0.lock().expect("no code panics with the lock")
     }
