@@ -49,6 +49,13 @@ pub use self::{
     queue::Spool,
 };
 
+use crate::state_dir::StateDir;
+
+/// The number before which all frames in a folder are done with.
+pub fn first_waiting<D: StateDir>(dir: &D) -> u64 {
+    cursor::load(dir).unwrap_or(0)
+}
+
 /// How much the spool may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

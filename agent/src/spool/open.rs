@@ -13,7 +13,8 @@ use crate::{
 
 use super::{
     Action, Limits, Spool, SpoolError,
-    cursor::{self, Cursor},
+    cursor::Cursor,
+    first_waiting,
     frame::HEADER_BYTES,
     losses::Losses,
     queue::{Segment, Tally},
@@ -47,7 +48,7 @@ impl<D: StateDir> Spool<D> {
             .collect();
         firsts.sort_unstable();
 
-        let position = cursor::load(&dir).unwrap_or(0);
+        let position = first_waiting(&dir);
         let mut recovery = Recovery::default();
         let mut segments = VecDeque::new();
         let mut first_offset = None;

@@ -185,6 +185,15 @@ impl<D: StateDir> Spool<D> {
         Ok(None)
     }
 
+    /// Of the frame that [`front`](Self::front) would read next.
+    ///
+    /// # Errors
+    /// Like those of `front`.
+    pub fn front_header(&mut self) -> Result<Option<Header>, SpoolError> {
+        self.expire()?;
+        Ok(self.head)
+    }
+
     /// The frame of this number is delivered. One that was declared lost since it was read is left at that.
     ///
     /// # Errors

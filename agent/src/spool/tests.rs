@@ -389,3 +389,20 @@ fn the_age_and_size_of_the_backlog_are_known_without_reading_it() {
         .collect();
     assert_eq!(spool.bytes(), on_disk.values().sum::<u64>());
 }
+
+#[test]
+fn a_segment_whose_removal_a_crash_undid_is_not_delivered_again() {
+    let mut undone = 0;
+    for seed in 0..50 {
+        let dir = FaultyDir::default();
+        let mut spool = open(&dir, Limits::default());
+        spool.append(Signal::Logs, 1, &body(0, 10)).unwrap();
+        spool.sync().unwrap();
+        assert_eq!(drain(&mut spool), [0]);
+        assert_eq!(segments(&dir), [""; 0]);
+        dir.crash(seed);
+        undone += segments(&dir).len();
+        assert_eq!(drain(&mut open(&dir, Limits::default())), [0; 0]);
+    }
+    assert!(undone > 0, "no crash undid a removal");
+}
