@@ -1,1 +1,3 @@
 //! The command line: one module for each command.
+
+pub mod spool;

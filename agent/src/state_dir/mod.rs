@@ -2,6 +2,12 @@
 
 use std::io;
 
+#[cfg(test)]
+pub(crate) mod faulty;
+mod real;
+
+pub use real::{LockError, RealDir, RealFile};
+
 /// A folder of files without subfolders. What is written is safe from a crash only after [`StateFile::sync`] of the file and
 /// [`sync`](Self::sync) of the folder that names it.
 pub trait StateDir: Send + Sync + 'static {
@@ -10,7 +16,7 @@ pub trait StateDir: Send + Sync + 'static {
 
     /// Makes an empty file, in place of one of that name.
     fn create(&self, name: &str) -> io::Result<Self::File>;
-    /// Opens a file to write at its end.
+    /// Opens a file to write at its end; there must be one.
     fn append(&self, name: &str) -> io::Result<Self::File>;
     /// Fills `buffer` from `offset` on, as far as the file goes; how many bytes it got.
     fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
