@@ -1,0 +1,572 @@
+//! Gives files their turns, hands batches over, and moves frontiers and checkpoint when they are settled.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    ops::Range,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    Assemblers, Ledger, Outcome, Outlet, PatternError, Settings,
+    checkpoint::{Checkpoints, Entry, Saved},
+    discovery::Discovery,
+    frontier::Position,
+    identity::{Fingerprint, Verdict},
+    log::{LogKey, Table},
+    tail::{ReadBuffer, Turn},
+    watch::Watch,
+};
+use crate::{
+    batch::{FileKey, LogBatch},
+    ledger::{Loss, LossReason},
+    state_dir::StateDir,
+};
+
+/// The checkpoint is written at most as often as this.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// A batch that is in flight for longer means that the Collector is away.
+const AWAY_AFTER: Duration = Duration::from_secs(1);
+/// How many turns there are before outcomes and events are looked at again.
+const TURNS: usize = 16;
+
+/// All of the state of the thread.
+pub(super) struct Engine<D, O> {
+    pub(super) settings: Settings,
+    pub(super) discovery: Discovery,
+    pub(super) watch: Watch,
+    pub(super) table: Table,
+    pub(super) assemblers: Box<dyn Assemblers>,
+    pub(super) outlet: O,
+    ledger: Ledger,
+    checkpoints: Checkpoints<D>,
+    /// From the checkpoint, until the first reconciliation.
+    pub(super) loaded: Vec<Entry>,
+    /// Entries of files that no source names now; kept, because one may again.
+    pub(super) dormant: Vec<Entry>,
+    /// Until the first reconciliation.
+    pub(super) is_first_start: bool,
+    pub(super) reconcile_at: Instant,
+    pub(super) reconciled_at: Instant,
+    pub(super) reconciliation_took: Duration,
+    buffer: ReadBuffer,
+    batch: LogBatch,
+    batch_since: Option<Instant>,
+    spare: Vec<LogBatch>,
+    sent_at: Instant,
+    handed_over: usize,
+    losses: VecDeque<Loss>,
+    /// The logs whose assemblers hold lines.
+    held: BTreeSet<LogKey>,
+    flush_at: Instant,
+    pub(super) is_changed: bool,
+    saved_at: Option<Instant>,
+    is_save_failing: bool,
+    turns: u64,
+    opened: usize,
+}
+
+impl<D: StateDir, O: Outlet> Engine<D, O> {
+    pub(super) fn new(
+        settings: Settings,
+        dir: D,
+        assemblers: Box<dyn Assemblers>,
+        outlet: O,
+        ledger: Ledger,
+        now: Instant,
+    ) -> Result<Self, PatternError> {
+        let discovery = Discovery::new(&settings.sources)?;
+        let (checkpoints, saved) = Checkpoints::load(dir);
+        let is_first_start = saved == Saved::Nothing;
+        let loaded = match saved {
+            Saved::Nothing => Vec::new(),
+            Saved::Newest(entries) => entries,
+            Saved::Older(entries) => {
+                tracing::error!(
+                    "a checkpoint is damaged; the one before it is used: the last second's lines are sent again"
+                );
+                entries
+            }
+            Saved::Damaged => {
+                tracing::error!(
+                    "all checkpoints are damaged: all files are read and sent again from their beginning"
+                );
+                Vec::new()
+            }
+        };
+        Ok(Self {
+            buffer: ReadBuffer::new(settings.longest_line),
+            settings,
+            discovery,
+            watch: Watch::new(),
+            table: Table::default(),
+            assemblers,
+            outlet,
+            ledger,
+            checkpoints,
+            loaded,
+            dormant: Vec::new(),
+            is_first_start,
+            reconcile_at: now,
+            reconciled_at: now,
+            reconciliation_took: Duration::ZERO,
+            batch: LogBatch::default(),
+            batch_since: None,
+            spare: Vec::new(),
+            sent_at: now,
+            handed_over: 0,
+            losses: VecDeque::new(),
+            held: BTreeSet::new(),
+            flush_at: now,
+            is_changed: true,
+            saved_at: None,
+            is_save_failing: false,
+            turns: 0,
+            opened: 0,
+        })
+    }
+
+    /// Some turns, and what is due of all else but reconciliations.
+    pub(super) fn step(&mut self, now: Instant) {
+        self.settle();
+        self.flush_held(now);
+        for _ in 0..TURNS {
+            self.hand_over(now, false);
+            let is_urgent = self.is_full();
+            if is_urgent && !self.may_keep(now) {
+                break;
+            }
+            let Some(key) = self.table.take_ready(is_urgent) else {
+                break;
+            };
+            self.turn(key, now);
+        }
+        self.hand_over(now, false);
+        if self.is_full() {
+            self.open_ready();
+        }
+        if self.opened > self.settings.open_files {
+            self.close_idle();
+        }
+        self.save_if_due(now);
+    }
+
+    /// Whether reading has to wait for an outcome.
+    fn is_full(&self) -> bool {
+        self.batch.len() >= self.settings.batch_bytes
+    }
+
+    /// Whether there is something to do right now.
+    pub(super) fn is_busy(&self) -> bool {
+        self.table.has_ready() && !self.is_full()
+    }
+
+    fn turn(&mut self, key: FileKey, now: Instant) {
+        if self.table.files.get(&key).is_none_or(|known| known.is_over) {
+            return;
+        }
+        self.turns += 1;
+        let was_open = self.is_open(key);
+        let turn = self.offer(key, now, |tail, buffer, offer| tail.turn(buffer, offer));
+        let Some(known) = self.table.files.get_mut(&key) else {
+            return;
+        };
+        known.last_turn = self.turns;
+        if !was_open && known.tail.is_open() {
+            self.opened += 1;
+        }
+        match turn {
+            Ok(Turn::More) => self.table.make_ready(key),
+            Ok(Turn::End) => {}
+            Ok(Turn::Compressed) => {
+                known.is_compressed = true;
+                known.tail.close();
+            }
+            Ok(Turn::Changed(verdict)) => {
+                self.over(key, verdict);
+                self.reconcile_soon();
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.reconcile_soon(),
+            Err(error) => {
+                tracing::warn!(
+                    path = %known.tail.path.display(),
+                    %error,
+                    "a file can't be read; it is tried again when it is written, and with each reconciliation",
+                );
+                known.seen = Default::default();
+            }
+        }
+    }
+
+    fn is_open(&self, key: FileKey) -> bool {
+        self.table
+            .files
+            .get(&key)
+            .is_some_and(|known| known.tail.is_open())
+    }
+
+    /// Lets a file offer lines to its log's assembler, and covers them.
+    pub(super) fn offer(
+        &mut self,
+        key: FileKey,
+        now: Instant,
+        read: impl FnOnce(
+            &mut super::tail::Tail,
+            &mut ReadBuffer,
+            &mut dyn FnMut(Range<u64>, &[u8]),
+        ) -> std::io::Result<Turn>,
+    ) -> std::io::Result<Turn> {
+        let Some(known) = self.table.files.get_mut(&key) else {
+            return Ok(Turn::End);
+        };
+        let Some(log) = self.table.logs.get_mut(&known.log) else {
+            return Ok(Turn::End);
+        };
+        let (batch, losses, assembler) = (&mut self.batch, &mut self.losses, &mut log.assembler);
+        let observed = unix_nano();
+        let (before, mut cut) = (known.tail.offset(), Vec::new());
+        let turn = read(&mut known.tail, &mut self.buffer, &mut |at, line| {
+            if (line.len() as u64) + 1 < at.end - at.start {
+                cut.push(at.start + line.len() as u64..at.end);
+            }
+            assembler.offer(key, at, line, observed, batch);
+        });
+        losses.extend(cut.into_iter().map(|bytes| Loss {
+            path: known.tail.path.to_string_lossy().into_owned(),
+            bytes,
+            reason: LossReason::TooLong,
+        }));
+        if known.tail.offset() != before {
+            known.grown_at = now;
+            let log = known.log;
+            self.cover(log);
+        }
+        self.declare();
+        self.start_linger(now);
+        turn
+    }
+
+    /// Notes in the batch how far it covers the files of a log. What comes after the start of a held line is not covered,
+    /// also not in the files that follow: that line may go on there.
+    fn cover(&mut self, key: LogKey) {
+        let Some(log) = self.table.logs.get_mut(&key) else {
+            return;
+        };
+        let held = log.assembler.held();
+        match held {
+            Some(_) => self.held.insert(key),
+            None => self.held.remove(&key),
+        };
+        for file in &log.files {
+            let Some(known) = self.table.files.get_mut(file) else {
+                continue;
+            };
+            let offset = known.tail.offset();
+            let up_to = match held {
+                Some((holding, _)) if holding < *file => break,
+                Some((holding, start)) if holding == *file => start.min(offset),
+                _ => offset,
+            };
+            if up_to <= known.frontier.covered() {
+                continue;
+            }
+            let guard = if up_to == offset {
+                Ok(known.tail.guard())
+            } else if known.is_over {
+                Ok(Fingerprint::default())
+            } else {
+                known
+                    .tail
+                    .open()
+                    .and_then(|_| known.tail.guard_before(up_to))
+            };
+            // Without it nothing is lost: the next cover includes this one.
+            if let Ok(guard) = guard {
+                known.frontier.cover(Position {
+                    offset: up_to,
+                    guard,
+                });
+                self.batch.cover(*file, up_to);
+            }
+        }
+    }
+
+    /// Writes the multi-line records that have waited long enough.
+    fn flush_held(&mut self, now: Instant) {
+        if self.held.is_empty() || now < self.flush_at {
+            return;
+        }
+        self.flush_at = now + self.settings.record_wait / 4;
+        let wait = self.settings.record_wait.as_nanos() as u64;
+        let older_than = unix_nano().saturating_sub(wait);
+        for key in self.held.clone() {
+            self.flush_log(key, older_than, now);
+        }
+    }
+
+    /// Writes what a log's assembler holds since before a time.
+    pub(super) fn flush_log(&mut self, key: LogKey, older_than: u64, now: Instant) {
+        match self.table.logs.get_mut(&key) {
+            Some(log) => log.assembler.flush(older_than, &mut self.batch),
+            None => drop(self.held.remove(&key)),
+        }
+        self.cover(key);
+        self.start_linger(now);
+    }
+
+    /// Tells the ledger of the losses.
+    pub(super) fn declare(&mut self) {
+        while let Some(loss) = self.losses.pop_front() {
+            tracing::warn!(path = loss.path, from = loss.bytes.start, to = loss.bytes.end, reason = %loss.reason, "lines are lost");
+            (self.ledger)(loss, &mut self.batch);
+        }
+    }
+
+    fn start_linger(&mut self, now: Instant) {
+        if self.batch_since.is_none() && self.has_batch() {
+            self.batch_since = Some(now);
+        }
+    }
+
+    fn has_batch(&self) -> bool {
+        !self.batch.is_empty() || !self.batch.covers().is_empty()
+    }
+
+    /// Hands the batch over when it is full or has waited long enough (or, if `is_last`, as it is), and there is room.
+    pub(super) fn hand_over(&mut self, now: Instant, is_last: bool) {
+        let is_due = is_last
+            || self.is_full()
+            || self
+                .batch_since
+                .is_some_and(|since| now >= since + self.settings.linger);
+        if !is_due || !self.has_batch() {
+            return;
+        }
+        let is_without_records = self.batch.is_empty();
+        let is_free = self.outlet.is_free();
+        let may_go = is_without_records || is_free || (self.may_keep(now) && self.is_endangered());
+        if !may_go {
+            return;
+        }
+        for cover in self.batch.covers() {
+            if let Some(known) = self.table.files.get_mut(&cover.file) {
+                known.frontier.hand_over();
+            }
+        }
+        let next = self.spare.pop().unwrap_or_default();
+        let batch = std::mem::replace(&mut self.batch, next);
+        self.batch_since = None;
+        if is_without_records {
+            return self.outcome(Outcome {
+                batch,
+                result: Ok(()),
+            });
+        }
+        self.handed_over += 1;
+        if is_free {
+            self.sent_at = now;
+            self.outlet.send(batch);
+        } else {
+            self.outlet.keep(batch);
+        }
+    }
+
+    /// Whether a batch may go straight into the spool: the Collector is away, and the one before is there already.
+    fn may_keep(&self, now: Instant) -> bool {
+        !self.outlet.is_free() && now >= self.sent_at + AWAY_AFTER && self.handed_over < 2
+    }
+
+    /// Whether the batch has lines that are in no file any more.
+    fn is_endangered(&self) -> bool {
+        self.batch.covers().iter().any(|cover| {
+            self.table
+                .files
+                .get(&cover.file)
+                .is_some_and(|known| known.is_vanished)
+        })
+    }
+
+    /// Whether files are being read, or in flight, that are in no folder any more.
+    pub(super) fn has_vanished(&self) -> bool {
+        self.table.files.values().any(|known| known.is_vanished)
+    }
+
+    /// Saves from the memory what is in no file any more, if the Collector is away.
+    pub(super) fn keep_vanished(&mut self, now: Instant) {
+        let is_in_flight = self
+            .table
+            .files
+            .values()
+            .any(|known| known.is_vanished && known.frontier.is_waiting());
+        if is_in_flight && !self.outlet.is_free() && now >= self.sent_at + AWAY_AFTER {
+            self.outlet.keep_sent();
+        }
+    }
+
+    /// Takes the outcomes.
+    pub(super) fn settle(&mut self) {
+        for outcome in self.outlet.outcomes() {
+            self.handed_over = self.handed_over.saturating_sub(1);
+            self.outcome(outcome);
+        }
+        self.declare();
+    }
+
+    fn outcome(&mut self, outcome: Outcome) {
+        let Outcome { mut batch, result } = outcome;
+        let now = SystemTime::now();
+        for cover in batch.covers() {
+            let Some(known) = self.table.files.get_mut(&cover.file) else {
+                continue;
+            };
+            let Some(bytes) = known.frontier.settle(cover.up_to) else {
+                continue;
+            };
+            self.is_changed = true;
+            match result {
+                Ok(()) => known.last_acknowledged = Some(now),
+                Err(reason) => self.losses.push_back(Loss {
+                    path: known.tail.path.to_string_lossy().into_owned(),
+                    bytes,
+                    reason,
+                }),
+            }
+        }
+        batch.clear();
+        if self.spare.len() < 2 {
+            self.spare.push(batch);
+        }
+    }
+
+    /// The file is not the one any more that it was. What was not read of it is lost.
+    pub(super) fn over(&mut self, key: FileKey, verdict: Verdict) {
+        self.table.unname(key);
+        let Some(known) = self.table.files.get_mut(&key) else {
+            return;
+        };
+        known.is_over = true;
+        known.is_vanished = true;
+        known.is_ready = false;
+        known.tail.close();
+        self.is_changed = true;
+        if known.tail.is_behind() && !known.is_compressed {
+            self.losses.push_back(Loss {
+                path: known.tail.path.to_string_lossy().into_owned(),
+                bytes: known.tail.offset()..known.tail.size,
+                reason: match verdict {
+                    Verdict::Truncated => LossReason::Truncated,
+                    Verdict::Same | Verdict::Other => LossReason::Removed,
+                },
+            });
+        }
+        self.declare();
+    }
+
+    /// Files that can't be read yet may be removed meanwhile; what is open stays.
+    fn open_ready(&mut self) {
+        let room = self.settings.open_files.saturating_sub(self.opened);
+        let closed: Vec<FileKey> = self
+            .table
+            .ready()
+            .filter(|key| !self.is_open(*key))
+            .take(room)
+            .collect();
+        for key in closed {
+            let Some(known) = self.table.files.get_mut(&key) else {
+                continue;
+            };
+            // What is wrong with it shows in its turn.
+            let _ = known.tail.open();
+            self.opened += usize::from(known.tail.is_open());
+        }
+    }
+
+    /// Closes the files that were not read for the longest time, but none whose content is elsewhere already gone.
+    fn close_idle(&mut self) {
+        let mut open: Vec<_> = self
+            .table
+            .files
+            .values_mut()
+            .filter(|known| known.tail.is_open())
+            .collect();
+        self.opened = open.len();
+        open.retain(|known| !known.is_ready && !known.is_vanished && known.missing == 0);
+        open.sort_by_key(|known| known.last_turn);
+        let excess = self.opened.saturating_sub(self.settings.open_files * 3 / 4);
+        for known in open.into_iter().take(excess) {
+            known.tail.close();
+            self.opened -= 1;
+        }
+    }
+
+    fn save_if_due(&mut self, now: Instant) {
+        if self.save_at().is_some_and(|due| now >= due) {
+            self.save(now);
+        }
+    }
+
+    /// Writes the checkpoint, if it changed.
+    pub(super) fn save(&mut self, now: Instant) {
+        if !self.is_changed {
+            return;
+        }
+        self.saved_at = Some(now);
+        let entries = self.table.entries().chain(self.dormant.iter().cloned());
+        match self.checkpoints.save(entries) {
+            Ok(()) => {
+                self.is_changed = false;
+                self.is_save_failing = false;
+            }
+            Err(error) => {
+                if !self.is_save_failing {
+                    tracing::error!(%error, "the checkpoint can't be written; a restart would send again what is acknowledged from now on");
+                }
+                self.is_save_failing = true;
+            }
+        }
+    }
+
+    fn save_at(&self) -> Option<Instant> {
+        match self.saved_at {
+            _ if !self.is_changed => None,
+            Some(saved) => Some(saved + SAVE_EVERY),
+            None => Some(self.reconciled_at),
+        }
+    }
+
+    /// When there is something to do without an event.
+    pub(super) fn next_due(&self) -> Instant {
+        let mut due = self.reconcile_at;
+        let may_hand_over = self.batch.is_empty() || self.outlet.is_free();
+        if let Some(since) = self.batch_since.filter(|_| may_hand_over) {
+            due = due.min(since + self.settings.linger);
+        }
+        if let Some(at) = self.save_at() {
+            due = due.min(at);
+        }
+        if !self.held.is_empty() {
+            due = due.min(self.flush_at);
+        }
+        due
+    }
+
+    /// Whether all that was read is settled.
+    pub(super) fn is_settled(&self) -> bool {
+        self.handed_over == 0 && !self.has_batch()
+    }
+
+    /// Whether the assembler of the file's log holds a line of it.
+    pub(super) fn is_holding(&self, key: FileKey) -> bool {
+        self.table
+            .files
+            .get(&key)
+            .and_then(|known| self.table.logs.get(&known.log))
+            .and_then(|log| log.assembler.held())
+            .is_some_and(|(file, _)| file == key)
+    }
+}
+
+fn unix_nano() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as u64)
+}
