@@ -343,11 +343,11 @@ mod tests {
         assert_eq!(
             shown,
             r#"frame    2026-11-24T11:42:48.5Z stdout part "level=warn msg=\"token="
-join     1 parts, 23 bytes wait for the rest of the line
+join     1 parts, 22 bytes wait for the rest of the line
 frame    2026-11-24T11:42:49Z stderr "debug it"
 shed     dropped by a pattern
 frame    2026-11-24T11:42:49Z stdout "abc\" password=two n=1"
-join     2 parts, 45 bytes wait for the rest of the line
+join     2 parts, 43 bytes wait for the rest of the line
 join     2 to one: "level=warn msg=\"token=abc\" password=two n=1"
 redact   1 replaced
 record   2026-11-24T11:42:48.5Z severity 13 warn "token=[redacted:secret]"

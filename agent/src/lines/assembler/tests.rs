@@ -1,4 +1,7 @@
-use std::{path::Path, sync::atomic::Ordering::Relaxed};
+use std::{
+    path::Path,
+    sync::{LazyLock, atomic::Ordering::Relaxed},
+};
 
 use opentelemetry_proto::tonic::{
     collector::logs::v1::ExportLogsServiceRequest,
@@ -117,6 +120,13 @@ fn resource(name: &str) -> Arc<[u8]> {
     let mut out = Vec::new();
     attributes::string(&mut out, attributes::OF_RESOURCE, "host.name", name);
     out.into()
+}
+
+/// The built-in patterns, compiled once.
+fn redactor() -> Arc<Redactor> {
+    static REDACTOR: LazyLock<Arc<Redactor>> =
+        LazyLock::new(|| Arc::new(Redactor::new(true, Vec::new()).unwrap()));
+    Arc::clone(&REDACTOR)
 }
 
 fn body(record: &LogRecord) -> String {
@@ -437,7 +447,7 @@ fn a_containers_text_is_parsed_where_that_was_asked_for() {
 
 #[test]
 fn secrets_leave_neither_in_the_body_nor_in_attributes() {
-    let redactor = Some(Arc::new(Redactor::new(true, Vec::new()).unwrap()));
+    let redactor = Some(self::redactor());
     let mut log = Log::new(Settings {
         format: Format::Json,
         redactor,
@@ -463,7 +473,7 @@ fn secrets_leave_neither_in_the_body_nor_in_attributes() {
 
 #[test]
 fn a_secret_that_was_cut_by_a_part_is_redacted() {
-    let redactor = Some(Arc::new(Redactor::new(true, Vec::new()).unwrap()));
+    let redactor = Some(self::redactor());
     let mut log = Log::new(Settings {
         format: Format::Docker,
         redactor,
@@ -639,7 +649,7 @@ proptest! {
                 format,
                 parse: Parse::Auto,
                 multiline: multiline.then(|| bytes::Regex::new("^[a-m]").unwrap()),
-                redactor: Some(Arc::new(Redactor::new(true, Vec::new()).unwrap())),
+                redactor: Some(redactor()),
                 ..Settings::default()
             });
             for line in &lines {
