@@ -56,7 +56,7 @@ impl Container {
         for variable in variables {
             match variable.split_once('=') {
                 Some(("OTEL_SERVICE_NAME", name)) if !name.is_empty() => {
-                    self.service_name = Some(name.to_owned())
+                    self.service_name = Some(name.to_owned());
                 }
                 Some(("OTEL_RESOURCE_ATTRIBUTES", list)) => {
                     let value = |wanted| {

@@ -64,7 +64,7 @@ impl Assembler {
         if !framed.is_well_formed {
             count(&source.counts.malformed);
         }
-        log.set_attrs(framed.attrs);
+        log.set_attrs(framed.attrs, source);
         note(steps, || Step::framed(&framed));
         let Framed {
             text,

@@ -61,9 +61,9 @@ impl Log {
     }
 
     #[inline]
-    pub(super) fn set_attrs(&mut self, written: &[u8]) {
+    pub(super) fn set_attrs(&mut self, written: &[u8], source: &Source) {
         if self.attrs.written != written {
-            self.attrs.set(written);
+            self.attrs.set(written, source);
         }
     }
 
@@ -79,7 +79,7 @@ impl Log {
 
 impl Attrs {
     #[cold]
-    fn set(&mut self, written: &[u8]) {
+    fn set(&mut self, written: &[u8], source: &Source) {
         self.written.clear();
         self.written.extend_from_slice(written);
         self.encoded.clear();
@@ -88,7 +88,11 @@ impl Attrs {
             serde_json::from_slice(written).unwrap_or_default();
         for (key, value) in &attrs {
             if let Some(value) = value.as_str() {
-                attributes::string(&mut self.encoded, OF_LOG_RECORD, key, value);
+                let redactor = source.settings.redactor.as_ref();
+                let value = redactor.map_or(Cow::Borrowed(value), |redactor| {
+                    redactor.redact_attribute(key, value).0
+                });
+                attributes::string(&mut self.encoded, OF_LOG_RECORD, key, &value);
             }
         }
     }

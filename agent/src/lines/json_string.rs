@@ -5,6 +5,8 @@ const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+const QUOTES: u64 = LOW_BITS * b'"' as u64;
+const BACKSLASHES: u64 = LOW_BITS * b'\\' as u64;
 
 /// Appends a JSON string, whose opening quote is just before `text`, to `out`, and returns its length as it was written,
 /// without the closing quote. Bytes are taken as they are: control characters and invalid UTF-8 too.
@@ -60,8 +62,7 @@ fn unescape_into(text: &[u8], out: &mut [u8]) -> Option<(usize, usize)> {
 fn plain_bytes(word: u64) -> usize {
     // The lowest byte that is zero gets its high bit; only bytes above it may get one wrongly.
     let zeros = |word: u64| word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS;
-    let found =
-        zeros(word ^ LOW_BITS * u64::from(b'"')) | zeros(word ^ LOW_BITS * u64::from(b'\\'));
+    let found = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES);
     found.trailing_zeros() as usize / 8
 }
 

@@ -8,7 +8,6 @@ use opentelemetry_proto::tonic::{
     common::v1::{InstrumentationScope, KeyValue, any_value::Value},
     logs::v1::LogRecord,
 };
-use proptest::prelude::*;
 use prost::Message as _;
 use regex::{Regex, bytes};
 
@@ -17,6 +16,9 @@ use crate::{
     lines::{Counts, Format, Origin, Parse, RateLimit, Redactor, Settings},
     wire::attributes,
 };
+
+mod joins;
+mod properties;
 
 const TIME: &str = "2026-11-24T11:42:48.5Z";
 const UNIX_NANO: u64 = 1_795_520_568_500_000_000;
@@ -224,158 +226,6 @@ fn a_docker_line_has_its_text_time_stream_and_attributes() {
 }
 
 #[test]
-fn parts_of_a_docker_line_are_joined_per_stream_and_across_a_rotation() {
-    let mut log = Log::of(Format::Docker);
-    log.docker("stdout", "complete\n");
-    let start = log.offset;
-    log.docker("stdout", "one ");
-    assert_eq!(log.held(), Some((1, start)));
-    log.docker("stderr", "between\n").docker("stderr", "error ");
-    log.rotate().docker("stdout", "two ");
-    let error_end = log.offset;
-    log.docker("stderr", "end\n");
-    assert_eq!(log.bodies(), ["complete", "between", "error end"]);
-    assert_eq!(log.held(), Some((1, start)));
-    assert_eq!(
-        log.assembler.held_in(FileKey(2)),
-        Some(0),
-        "this part is not in a batch either"
-    );
-    log.flush(u64::MAX);
-    assert_eq!(log.bodies(), [""; 0], "a part is no record");
-    assert!(error_end > 0);
-    log.docker("stdout", "three\n");
-    assert_eq!(log.bodies(), ["one two three"]);
-    assert_eq!((log.held(), log.count(|counts| &counts.parts)), (None, 5));
-}
-
-#[test]
-fn the_time_of_a_joined_line_is_that_of_its_first_part() {
-    let mut log = Log::of(Format::Cri);
-    log.offer("2026-11-24T11:42:48.5Z stdout P one ")
-        .offer("2026-11-24T11:42:50Z stdout F two");
-    let [record] = &log.records()[..] else {
-        panic!()
-    };
-    assert_eq!(
-        (record.time_unix_nano, body(record).as_str()),
-        (UNIX_NANO, "one two")
-    );
-}
-
-#[test]
-fn a_character_that_was_cut_by_a_part_is_whole_again() {
-    let mut log = Log::of(Format::Cri);
-    log.offer(b"2026-11-24T11:42:48.5Z stdout P caf\xc3")
-        .offer(b"2026-11-24T11:42:48.5Z stdout F \xa9");
-    assert_eq!(log.bodies(), ["café"]);
-    assert_eq!(log.count(|counts| &counts.invalid_utf8), 0);
-}
-
-#[test]
-fn the_earliest_of_what_both_streams_hold_is_reported() {
-    let mut log = Log::of(Format::Cri);
-    log.offer(format!("{TIME} stderr P a"));
-    let second = log.offset;
-    log.offer(format!("{TIME} stdout P b"));
-    assert_eq!(log.held(), Some((1, 0)));
-    log.offer(format!("{TIME} stderr F c"));
-    assert_eq!(log.held(), Some((1, second)));
-    log.rotate().offer(format!("{TIME} stderr P d"));
-    assert_eq!(
-        (log.held(), log.assembler.held_in(FileKey(2))),
-        (Some((1, second)), Some(0))
-    );
-    assert_eq!(log.assembler.held_in(FileKey(3)), None);
-}
-
-#[test]
-fn a_joined_line_over_the_limit_is_written_in_pieces_and_nothing_is_lost() {
-    let mut log = Log::new(Settings {
-        format: Format::Docker,
-        max_record_bytes: 10,
-        ..Settings::default()
-    });
-    log.docker("stdout", "aaaaaa")
-        .docker("stdout", "bbbb")
-        .docker("stdout", "cc");
-    assert_eq!(log.bodies(), ["aaaaaabbbb"]);
-    log.docker("stdout", "dddddddd\n");
-    assert_eq!(log.bodies(), ["ccdddddddd"]);
-    assert_eq!((log.count(|counts| &counts.split), log.held()), (1, None));
-}
-
-#[test]
-fn lines_belong_to_the_record_whose_start_came_before_them() {
-    let start = Some(bytes::Regex::new(r"^\d{4}-").unwrap());
-    let mut log = Log::new(Settings {
-        multiline: start,
-        ..Settings::default()
-    });
-    log.now = SECOND;
-    log.offer("  an end without its start").offer("2026- one");
-    assert_eq!(log.bodies(), ["  an end without its start"]);
-    let start = log.held();
-    log.now = 5 * SECOND;
-    log.offer("  at f()").offer("").offer("  at g()");
-    log.flush(5 * SECOND);
-    assert_eq!(
-        (log.held(), log.bodies().len()),
-        (start, 0),
-        "it was added to just now"
-    );
-    log.rotate()
-        .offer("  and after the rotation")
-        .offer("2027- two");
-    assert_eq!(log.held().unwrap().0, 2);
-    let records = log.records();
-    assert_eq!(
-        body(&records[0]),
-        "2026- one\n  at f()\n\n  at g()\n  and after the rotation"
-    );
-    assert_eq!(records[0].observed_time_unix_nano, SECOND);
-    log.flush(5 * SECOND + 1);
-    assert_eq!(
-        (log.held(), log.bodies()),
-        (None, vec!["2027- two".to_owned()])
-    );
-}
-
-#[test]
-fn a_record_of_many_lines_over_the_limit_is_written_in_pieces() {
-    let mut log = Log::new(Settings {
-        multiline: Some(bytes::Regex::new("^start").unwrap()),
-        max_record_bytes: 10,
-        ..Settings::default()
-    });
-    log.offer("start").offer("1234").offer("5").flush(u64::MAX);
-    assert_eq!(log.bodies(), ["start\n1234", "5"]);
-    assert_eq!(log.count(|counts| &counts.split), 1);
-}
-
-#[test]
-fn records_of_many_lines_are_joined_after_parts_and_per_stream() {
-    let mut log = Log::new(Settings {
-        format: Format::Cri,
-        multiline: Some(bytes::Regex::new("^E").unwrap()),
-        ..Settings::default()
-    });
-    for line in [
-        "stdout F E1",
-        "stderr F E2",
-        "stdout P  at ",
-        "stderr F  in b",
-        "stdout F a",
-        "stdout F E3",
-    ] {
-        log.offer(format!("{TIME} {line}"));
-    }
-    assert_eq!(log.bodies(), ["E1\n at a"]);
-    log.flush(u64::MAX);
-    assert_eq!(log.bodies(), ["E3", "E2\n in b"]);
-}
-
-#[test]
 fn a_json_file_lifts_its_fields_and_a_line_that_is_none_stays_whole() {
     let mut log = Log::of(Format::Json);
     log.offer(r#"{"time":"2026-11-24T11:42:48.5Z","level":"error","trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331","msg":"it broke","n":3,"d":0.5,"b":true,"o":{"a":[1]}}"#);
@@ -469,6 +319,28 @@ fn secrets_leave_neither_in_the_body_nor_in_attributes() {
         ]
     );
     assert_eq!(log.count(|counts| &counts.redacted), 4);
+}
+
+#[test]
+fn what_docker_adds_to_lines_is_redacted_too() {
+    let redactor = Some(self::redactor());
+    let mut log = Log::new(Settings {
+        format: Format::Docker,
+        redactor,
+        ..Settings::default()
+    });
+    log.offer(format!(r#"{{"log":"x\n","stream":"stdout","attrs":{{"DB_PASSWORD":"a b","tag":"web"}},"time":"{TIME}"}}"#));
+    let [record] = &log.records()[..] else {
+        panic!()
+    };
+    assert_eq!(
+        shown(&record.attributes),
+        [
+            "log.iostream=stdout",
+            "DB_PASSWORD=[redacted:secret]",
+            "tag=web"
+        ]
+    );
 }
 
 #[test]
@@ -582,83 +454,4 @@ fn a_resource_that_changes_opens_its_own_resource_logs() {
             ("host.name=two".to_owned(), 1)
         ]
     );
-}
-
-/// What a container writes: its streams and texts, with how many parts each was cut in.
-fn writes() -> impl Strategy<Value = Vec<(bool, String, usize)>> {
-    prop::collection::vec((any::<bool>(), "[a-z\"\\\\é\t]{1,30}", 1..4_usize), 1..20)
-}
-
-proptest! {
-    #[test]
-    fn whatever_the_parts_and_rotations_each_stream_is_as_it_was_written(
-        writes in writes(), rotate_every in 1..6_usize, is_cri: bool, seed: u64
-    ) {
-        let mut log = Log::of(if is_cri { Format::Cri } else { Format::Docker });
-        // The parts of each stream in order, then the streams interleaved.
-        let mut queues: [Vec<(String, bool)>; 2] = Default::default();
-        for (is_error, text, parts) in &writes {
-            let characters: Vec<char> = text.chars().collect();
-            let size = characters.len().div_ceil(*parts);
-            let pieces = characters.chunks(size).map(String::from_iter).collect::<Vec<_>>();
-            for (at, piece) in pieces.iter().enumerate() {
-                queues[usize::from(*is_error)].push((piece.clone(), at + 1 < pieces.len()));
-            }
-        }
-        let mut queues = queues.map(Vec::into_iter);
-        let (mut turn, mut offered) = (seed, 0);
-        let mut covered = 0;
-        while queues.iter().any(|queue| queue.len() > 0) {
-            turn = turn.rotate_left(7).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x55;
-            let is_error = usize::from(turn.is_multiple_of(2));
-            let Some((piece, is_part)) = queues[is_error].next() else { continue };
-            let stream = ["stdout", "stderr"][is_error];
-            let (file, start) = (log.file, log.offset);
-            if is_cri {
-                log.offer(format!("{TIME} {stream} {} {piece}", if is_part { "P" } else { "F" }));
-            } else {
-                log.docker(stream, &if is_part { piece } else { piece + "\n" });
-            }
-            covered += usize::from(!is_part);
-            prop_assert_eq!(log.batch.records(), covered as u64);
-            if is_part {
-                prop_assert!(log.assembler.held_in(FileKey(file)).unwrap() <= start);
-            }
-            offered += 1;
-            if offered % rotate_every == 0 {
-                log.rotate();
-            }
-        }
-        prop_assert_eq!(log.held(), None);
-        let records = log.records();
-        for (is_error, stream) in [(false, "log.iostream=stdout"), (true, "log.iostream=stderr")] {
-            let read: Vec<String> = records
-                .iter()
-                .filter(|record| shown(&record.attributes) == [stream])
-                .map(body)
-                .collect();
-            let written: Vec<String> = writes.iter().filter(|write| write.0 == is_error).map(|write| write.1.clone()).collect();
-            prop_assert_eq!(read, written);
-        }
-    }
-
-    #[test]
-    fn arbitrary_bytes_become_records_that_prost_reads(lines: Vec<Vec<u8>>, multiline: bool) {
-        for format in [Format::Plain, Format::Json, Format::Logfmt, Format::Docker, Format::Cri] {
-            let mut log = Log::new(Settings {
-                format,
-                parse: Parse::Auto,
-                multiline: multiline.then(|| bytes::Regex::new("^[a-m]").unwrap()),
-                redactor: Some(redactor()),
-                ..Settings::default()
-            });
-            for line in &lines {
-                log.offer(line);
-            }
-            log.flush(u64::MAX);
-            let records = log.records().len();
-            prop_assert!(records == lines.len() || multiline && records < lines.len());
-            prop_assert_eq!(log.held(), None);
-        }
-    }
 }

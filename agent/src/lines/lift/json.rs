@@ -6,14 +6,10 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::fields::{Fields, Value};
 
-/// Reads a line that is one object; whether it is one.
+/// Reads a line that is one object; whether it is one. If not, the fields hold a part of it.
 pub(super) fn read(line: &str, fields: &mut Fields) -> bool {
     let mut json = serde_json::Deserializer::from_str(line);
-    let is_read = json.deserialize_map(ReadObject(fields)).is_ok() && json.end().is_ok();
-    if !is_read {
-        fields.clear();
-    }
-    is_read
+    json.deserialize_map(ReadObject(fields)).is_ok() && json.end().is_ok()
 }
 
 struct ReadObject<'a>(&'a mut Fields);

@@ -28,13 +28,9 @@ pub(super) fn is_likely(line: &str) -> bool {
             .is_some_and(|(_, rest)| rest.contains('='))
 }
 
-/// Reads a line; whether it is logfmt.
+/// Reads a line; whether it is logfmt. If not, the fields hold a part of it.
 pub(super) fn read(line: &str, fields: &mut Fields) -> bool {
-    let is_read = pairs(line, fields).is_some_and(|pairs| pairs > 0);
-    if !is_read {
-        fields.clear();
-    }
-    is_read
+    pairs(line, fields).is_some_and(|pairs| pairs > 0)
 }
 
 /// The number of fields that have a value.

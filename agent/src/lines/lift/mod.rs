@@ -11,7 +11,7 @@
 //!
 //! All else becomes attributes: strings, integers, doubles and bools as they are, objects and arrays as JSON text; null and
 //! all but the last of equal keys are left out. Without a message, the body is the whole line. logfmt has no types: its
-//! values are strings.
+//! values are strings. A line of more than [`MOST_FIELDS`] fields stays as it is.
 
 mod fields;
 mod json;
@@ -19,9 +19,13 @@ mod logfmt;
 
 use std::ops::Range;
 
-pub(super) use fields::{Field, Fields, Value};
+use fields::Field;
+pub(super) use fields::{Fields, Value};
 
 use super::{Parse, severity, time};
+
+/// More than a record of a program has; comparing the keys of more of them would take long.
+const MOST_FIELDS: usize = 256;
 
 /// What a line says about itself.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,10 +61,15 @@ pub(super) fn lift(parse: Parse, line: &str, fields: &mut Fields) -> Result<Lift
         Parse::Auto if logfmt::is_likely(line) => logfmt::read(line, fields),
         Parse::Auto => return Err(NotLifted::Opaque),
     };
-    match (is_read, parse) {
+    match (is_read && fields.iter().count() <= MOST_FIELDS, parse) {
         (true, _) => Ok(interpret(fields)),
-        (false, Parse::Auto) => Err(NotLifted::Opaque),
-        (false, _) => Err(NotLifted::Malformed),
+        (false, _) => {
+            fields.clear();
+            Err(match parse {
+                Parse::Auto => NotLifted::Opaque,
+                Parse::None | Parse::Json | Parse::Logfmt => NotLifted::Malformed,
+            })
+        }
     }
 }
 

@@ -174,6 +174,29 @@ fn a_line_of_another_format_is_malformed_only_where_one_was_named() {
     assert_eq!(lifted(Parse::Auto, r#"{"level":30}"#).0.severity_number, 9);
 }
 
+#[test]
+fn a_line_of_very_many_fields_stays_whole() {
+    let line = |count| {
+        format!(
+            "{{{}}}",
+            (0..count)
+                .map(|key| format!("\"k{key}\":1"))
+                .collect::<Vec<_>>()
+                .join(",")
+        )
+    };
+    assert_eq!(
+        lifted(Parse::Json, &line(MOST_FIELDS)).1.iter().count(),
+        MOST_FIELDS
+    );
+    let mut fields = Fields::default();
+    assert_eq!(
+        lift(Parse::Json, &line(MOST_FIELDS + 1), &mut fields),
+        Err(NotLifted::Malformed)
+    );
+    assert_eq!(fields.iter().count(), 0);
+}
+
 proptest! {
     #[test]
     fn arbitrary_text_never_panics(text: String, pairs in r#"([a-z=" \\]|\\")*"#) {
