@@ -1,0 +1,256 @@
+//! Joins the lines of one log to records: parts of a line first, then lines of a record, each per stream.
+//!
+//! A log is a live path with the files that it was rotated to, so what is joined may begin in one file and end in the next.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{
+    counts::count,
+    emit::{Emit, Log, emit},
+    frame::{Framed, Stream, unframe},
+    held::{Held, Stamp, Start},
+    inspect::Step,
+    source::Source,
+};
+use crate::batch::{FileKey, LogBatch};
+
+/// Makes records of the lines of one log.
+#[derive(Debug)]
+pub struct Assembler {
+    source: Arc<Source>,
+    log: Log,
+    parts: [Held; Stream::COUNT],
+    records: [Held; Stream::COUNT],
+    offered: u64,
+    /// What each stage did, for whoever asked to see it.
+    steps: Option<Vec<Step>>,
+}
+
+impl Assembler {
+    pub(super) fn new(source: Arc<Source>, log: Log) -> Self {
+        Self {
+            source,
+            log,
+            parts: Default::default(),
+            records: Default::default(),
+            offered: 0,
+            steps: None,
+        }
+    }
+
+    /// Offers one whole line without its newline; `at` are its bytes in the file, with the newline. What is complete by it
+    /// is written into `batch`.
+    pub fn offer(
+        &mut self,
+        file: FileKey,
+        at: Range<u64>,
+        line: &[u8],
+        observed_unix_nano: u64,
+        batch: &mut LogBatch,
+    ) {
+        let Self {
+            source,
+            log,
+            parts,
+            records,
+            offered,
+            steps,
+        } = self;
+        *offered += 1;
+        count(&source.counts.lines);
+        let mut buffers = source.buffers();
+        let buffers = &mut *buffers;
+        let framed = unframe(source.settings.format, line, &mut buffers.frame);
+        if !framed.is_well_formed {
+            count(&source.counts.malformed);
+        }
+        log.set_attrs(framed.attrs, source);
+        note(steps, || Step::framed(&framed));
+        let Framed {
+            text,
+            stream,
+            time,
+            is_part,
+            ..
+        } = framed;
+        let starts = [Start {
+            file,
+            offset: at.start,
+        }];
+        let mut line = Line {
+            text,
+            stamp: Stamp {
+                stream,
+                time,
+                observed_unix_nano,
+            },
+            starts: &starts,
+            ordinal: *offered,
+        };
+        let mut next = Next {
+            records,
+            emit: Emit {
+                source,
+                log,
+                fields: &mut buffers.fields,
+                batch,
+                steps,
+            },
+        };
+        let held = &mut parts[stream as usize];
+        if !is_part && held.is_empty() {
+            next.take(&line);
+            return;
+        }
+        count(&source.counts.parts);
+        if held.text().len() + text.len() > source.settings.max_record_bytes
+            && let Some(stamp) = held.stamp()
+        {
+            count(&source.counts.split);
+            next.take(&Line {
+                text: held.text(),
+                stamp,
+                starts: held.starts(),
+                ordinal: held.ordinal(),
+            });
+            held.clear();
+        }
+        held.add(b"", line.text, line.stamp, line.starts, line.ordinal);
+        note(next.emit.steps, || Step::PartHeld {
+            parts: held.lines(),
+            bytes: held.text().len(),
+        });
+        if !is_part && let Some(stamp) = held.stamp() {
+            line = Line {
+                text: held.text(),
+                stamp,
+                starts: held.starts(),
+                ordinal: held.ordinal(),
+            };
+            note(next.emit.steps, || Step::joined(held.lines(), line.text));
+            next.take(&line);
+            held.clear();
+        }
+    }
+
+    /// The start of the earliest line that was offered and is neither in a batch nor shed.
+    pub fn held(&self) -> Option<(FileKey, u64)> {
+        let earliest = self.all_held().min_by_key(|held| held.ordinal())?;
+        earliest
+            .starts()
+            .first()
+            .map(|start| (start.file, start.offset))
+    }
+
+    /// The start of the earliest such line in one file. After a rotation what is held may have begun in the file before and
+    /// go on in this one; then this one's checkpoint has to stay before its part of it too.
+    pub fn held_in(&self, file: FileKey) -> Option<u64> {
+        self.all_held()
+            .flat_map(Held::starts)
+            .filter(|start| start.file == file)
+            .map(|start| start.offset)
+            .min()
+    }
+
+    /// Writes records of several lines whose last line was observed before that time; never parts of a line, which are no
+    /// record by themselves. `u64::MAX` writes all.
+    pub fn flush(&mut self, older_than_unix_nano: u64, batch: &mut LogBatch) {
+        let Self {
+            source,
+            log,
+            records,
+            steps,
+            ..
+        } = self;
+        if records.iter().all(Held::is_empty) {
+            return;
+        }
+        let mut buffers = source.buffers();
+        let mut emit_to = Emit {
+            source,
+            log,
+            fields: &mut buffers.fields,
+            batch,
+            steps,
+        };
+        for held in records {
+            if held.last_observed_unix_nano() < older_than_unix_nano {
+                write(held, &mut emit_to);
+            }
+        }
+    }
+
+    /// From now on keeps what each stage does.
+    pub(super) fn inspect(&mut self) {
+        self.steps = Some(Vec::new());
+    }
+
+    /// What each stage did since the last call.
+    pub(super) fn take_steps(&mut self) -> Vec<Step> {
+        self.steps.replace(Vec::new()).unwrap_or_default()
+    }
+
+    fn all_held(&self) -> impl Iterator<Item = &Held> {
+        self.parts
+            .iter()
+            .chain(&self.records)
+            .filter(|held| !held.is_empty())
+    }
+}
+
+/// A whole line of a stream.
+struct Line<'a> {
+    text: &'a [u8],
+    stamp: Stamp,
+    starts: &'a [Start],
+    ordinal: u64,
+}
+
+/// What comes after the joining of parts.
+struct Next<'a> {
+    records: &'a mut [Held; Stream::COUNT],
+    emit: Emit<'a>,
+}
+
+impl Next<'_> {
+    #[inline]
+    fn take(&mut self, line: &Line<'_>) {
+        let settings = &self.emit.source.settings;
+        let Some(start) = &settings.multiline else {
+            emit(&mut self.emit, line.text, line.stamp);
+            return;
+        };
+        let held = &mut self.records[line.stamp.stream as usize];
+        if start.is_match(line.text) {
+            write(held, &mut self.emit);
+        } else if !held.is_empty()
+            && held.text().len() + 1 + line.text.len() > settings.max_record_bytes
+        {
+            count(&self.emit.source.counts.split);
+            write(held, &mut self.emit);
+        }
+        held.add(b"\n", line.text, line.stamp, line.starts, line.ordinal);
+        note(self.emit.steps, || Step::LineHeld {
+            lines: held.lines(),
+        });
+    }
+}
+
+/// Writes a record of several lines, if there is one.
+fn write(held: &mut Held, emit_to: &mut Emit<'_>) {
+    if let Some(stamp) = held.stamp() {
+        note(emit_to.steps, || Step::joined(held.lines(), held.text()));
+        emit(emit_to, held.text(), stamp);
+        held.clear();
+    }
+}
+
+#[inline]
+pub(super) fn note(steps: &mut Option<Vec<Step>>, step: impl FnOnce() -> Step) {
+    if let Some(steps) = steps {
+        steps.push(step());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! The built-in patterns, and the triggers that must be in a text before a pattern is worth running.
+
+use std::sync::{LazyLock, atomic::AtomicU64};
+
+use regex::Regex;
+
+use super::Rule;
+
+/// A built-in pattern.
+pub(super) struct Default {
+    pub(super) name: &'static str,
+    /// One of them is in every text that the pattern matches, but for keys in a mix of cases that nobody writes.
+    pub(super) triggers: &'static [&'static str],
+    pattern: &'static str,
+    replacement: &'static str,
+}
+
+/// Where the pattern of named secrets is in [`DEFAULTS`].
+pub(super) const SECRET: usize = 2;
+
+/// In the order they run: a bearer token first, because a named secret ends at a space; those that know a value by its
+/// looks last, because what is left to them has no name.
+pub(super) const DEFAULTS: [Default; 8] = [
+    Default {
+        name: "private_key",
+        triggers: &["PRIVATE KEY"],
+        pattern: r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\z)",
+        replacement: "[redacted:private_key]",
+    },
+    Default {
+        name: "bearer",
+        triggers: &["bearer", "Bearer", "BEARER"],
+        pattern: r"\b((?i-u:bearer)[ \t]+)[A-Za-z0-9._~+/-]{16,}=*",
+        replacement: "${1}[redacted:bearer]",
+    },
+    Default {
+        name: "secret",
+        triggers: &[
+            "ssw",
+            "Ssw",
+            "SSW",
+            "ssW",
+            "sSw",
+            "sSW",
+            "SsW",
+            "SSw", // password, passwd
+            "ssphrase",
+            "SSPHRASE",
+            "secret",
+            "Secret",
+            "SECRET",
+            "token",
+            "Token",
+            "TOKEN",
+            "i_key",
+            "I_key",
+            "i_Key",
+            "I_KEY",
+            "i-key",
+            "I-key",
+            "i-Key",
+            "I-KEY",
+            "I-Key",
+            "I_Key",
+            "ikey",
+            "iKey",
+            "IKey",
+            "IKEY",
+            "s_key",
+            "S_KEY",
+            "sKey",
+            "e_key",
+            "E_KEY",
+            "eKey", // access key, private key
+            "uthorization",
+            "UTHORIZATION",
+        ],
+        // A name, perhaps the end of a longer one, in quotes or not (which may be escaped), `=` or `:`, and the value: up to
+        // the closing quote, or up to where an unquoted one ends.
+        pattern: concat!(
+            r#"((?i-u:passw(?:or)?d|passphrase|secret(?:[_-]?access)?(?:[_-]?key)?|token|api[_-]?key|access[_-]?key(?:[_-]?id)?|"#,
+            r#"private[_-]?key|authorization)[\\"']{0,4}[ \t]*[=:][ \t]*)"#,
+            r#"(?:(")(?:[^"\\]|\\.)+|(\\")[^"\\]+|(')[^']+|(?:(?i-u:basic|bearer|digest|token)[ \t]+)?[^\s"'\\,;&{}\[\]()]+)"#,
+        ),
+        replacement: "${1}${2}${3}${4}[redacted:secret]",
+    },
+    Default {
+        name: "connection_password",
+        triggers: &["pwd", "Pwd", "PWD"],
+        // Not the working directory of a shell, which has the same name.
+        pattern: r#"\b((?i-u:pwd)=)[^\s;&"'/][^\s;&"']*"#,
+        replacement: "${1}[redacted:connection_password]",
+    },
+    Default {
+        name: "url_password",
+        triggers: &["://"],
+        pattern: r"(://[^\s/?#:@]*:)[^\s/?#@]+@",
+        replacement: "${1}[redacted:url_password]@",
+    },
+    Default {
+        name: "jwt",
+        triggers: &["eyJ"],
+        pattern: r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
+        replacement: "[redacted:jwt]",
+    },
+    Default {
+        name: "aws_key",
+        triggers: &["AKIA", "ASIA"],
+        pattern: r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+        replacement: "[redacted:aws_key]",
+    },
+    Default {
+        name: "service_token",
+        triggers: &[
+            "ghp_",
+            "gho_",
+            "ghu_",
+            "ghs_",
+            "ghr_",
+            "github_pat_",
+            "glpat-",
+            "xox",
+            "AIza",
+            "sk_live_",
+            "rk_live_",
+        ],
+        pattern: concat!(
+            r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{36,}|glpat-[A-Za-z0-9_-]{20,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|",
+            r"AIza[A-Za-z0-9_-]{35}|[sr]k_live_[A-Za-z0-9]{16,})",
+        ),
+        replacement: "[redacted:service_token]",
+    },
+];
+
+impl Default {
+    pub(super) fn rule(&self) -> Rule {
+        Rule {
+            name: self.name.into(),
+            regex: compile(self.pattern),
+            replacement: self.replacement.to_owned(),
+            redacted: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Whether all of the value is a secret, by its key.
+pub(super) fn is_secret_key(key: &str) -> bool {
+    static SECRET_KEY: LazyLock<Regex> = LazyLock::new(|| {
+        compile(concat!(
+            r"(?i-u:passw(?:or)?d|passphrase|secret(?:[_.-]?access)?(?:[_.-]?key)?|token|api[_.-]?key|access[_.-]?key(?:[_.-]?id)?|",
+            r"private[_.-]?key|authorization|cookie)$",
+        ))
+    });
+    SECRET_KEY.is_match(key)
+}
+
+fn compile(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a built-in pattern, which a test compiles")
+}
