@@ -1,4 +1,5 @@
 //! OTLP's protobuf, written straight into byte buffers: no message objects, no allocation per record.
 
 pub mod attributes;
+pub mod metrics;
 pub mod protobuf;
