@@ -7,8 +7,8 @@
 //! A family of metrics whose files can't be read or understood is left out and warned about once; the others go on.
 //!
 //! # Known limitations
-//! - With a host mounted at another root, the network and the mounts are those of process 1 as that root's /proc shows it,
-//!   so that /proc must be the host's, and `hidepid` must not hide process 1.
+//! - The network and the mounts are those of process 1. With a host mounted at another root, the /proc there must be the
+//!   host's and must not hide process 1 (`hidepid`).
 //! - Containers are matched to processes by process id; without the host's process namespace (`hostPID: true`) a container
 //!   has no uptime and no network.
 
@@ -16,7 +16,11 @@ pub mod containers;
 pub mod host;
 
 mod error;
+#[cfg(test)]
+mod fixture;
 mod net_dev;
+#[cfg(test)]
+mod tests;
 mod text;
 mod view;
 

@@ -15,6 +15,7 @@ pub(super) struct HostView {
     /// The root, then the last path that was asked for.
     path: Vec<u8>,
     root_length: usize,
+    host_process: &'static str,
     buffer: Box<[u8]>,
 }
 
@@ -23,21 +24,22 @@ impl HostView {
     pub(super) fn new(root: &Path) -> Self {
         let path = root.as_os_str().as_bytes();
         let path = path.strip_suffix(b"/").unwrap_or(path).to_vec();
-        Self {
+        let mut view = Self {
             root_length: path.len(),
             path,
+            host_process: "proc/1",
             buffer: vec![0; BUFFER_BYTES].into(),
+        };
+        if view.root_length == 0 && !view.resolve(&["proc/1"]).exists() {
+            view.host_process = "proc/self";
         }
+        view
     }
 
-    /// The folder of the process whose network and mounts are the host's: the agent's own, unless the host is seen from
-    /// inside a container.
+    /// The folder of the process whose network and mounts are the host's: the first one, for the agent may have been given
+    /// a network and mounts of its own. Where /proc hides it, the agent itself.
     pub(super) fn host_process(&self) -> &'static str {
-        if self.root_length == 0 {
-            "proc/self"
-        } else {
-            "proc/1"
-        }
+        self.host_process
     }
 
     /// Where a file of the host is for this process.
@@ -152,7 +154,7 @@ mod tests {
         assert_eq!(view.host_process(), "proc/1");
         let mut view = HostView::new(Path::new("/"));
         assert_eq!(view.resolve(&["proc/stat"]), Path::new("/proc/stat"));
-        assert_eq!(view.host_process(), "proc/self");
+        assert_eq!(view.host_process(), "proc/1");
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn first_below(view: &mut HostView, cgroup: &str, depth: usize) -> Option<u64> {
 pub(super) fn start_ticks(view: &mut HostView, pid: &str) -> Option<u64> {
     let mut start = None;
     let read = view.lines(&["proc", pid, "stat"], |line| {
-        start = start_of(line).or(start)
+        start = start_of(line).or(start);
     });
     read.ok().and(start)
 }

@@ -13,7 +13,7 @@ mod discover;
 mod hierarchies;
 mod init;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod usage;
 mod write;
 

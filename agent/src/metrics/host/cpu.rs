@@ -31,7 +31,7 @@ pub(in crate::metrics) fn ticks_per_second() -> f64 {
 
 /// The time of a CPU, or of all of them, at the last two samples.
 #[derive(Debug, Default)]
-struct Track {
+pub(super) struct Track {
     /// `None` for all of them.
     number: Option<u32>,
     ticks: Ticks,
@@ -44,7 +44,7 @@ struct Track {
 pub(super) struct Cpu {
     is_per_cpu: bool,
     ticks_per_second: f64,
-    tracks: Vec<Track>,
+    pub(super) tracks: Vec<Track>,
 }
 
 impl Cpu {

@@ -6,6 +6,8 @@
 //! `statvfs` waits for as long as the kernel does: a local disk that hangs, or one mounted below a network folder that
 //! hangs, holds this sample up.
 
+use std::{fs, os::unix::fs::MetadataExt as _};
+
 use nix::sys::statvfs::statvfs;
 use opentelemetry_semantic_conventions::{
     attribute::{
@@ -60,11 +62,14 @@ impl Space {
     }
 }
 
-/// Writes the filesystem metrics. One that the agent may not look at is left out.
+/// Writes the filesystem metrics. One that the agent may not or can't look at is left out.
 pub(super) fn sample(view: &mut HostView, metrics: &mut Metrics<'_>) -> Result<(), MetricsError> {
     let mut filesystems = Vec::new();
     for mount in mounts::local(view)? {
         let path = view.resolve(&[mount.point.trim_start_matches('/')]);
+        if !fs::metadata(path).is_ok_and(|metadata| mount.holds(metadata.dev())) {
+            continue;
+        }
         let Ok(stat) = statvfs(path) else { continue };
         if let Some(space) = Space::new(
             stat.fragment_size(),

@@ -25,7 +25,7 @@ const UPTIME: Metric = Metric::gauge(SYSTEM_UPTIME, "s");
 pub(super) fn sample(view: &mut HostView, metrics: &mut Metrics<'_>) -> Result<(), MetricsError> {
     let mut load = None;
     view.lines(&["proc/loadavg"], |line| {
-        load = load.or_else(|| load_average(line))
+        load = load.or_else(|| load_average(line));
     })?;
     let load = expect(load, "/proc/loadavg", "three averages")?;
     for (metric, average) in LOAD_AVERAGE.iter().zip(load) {

@@ -16,7 +16,7 @@ mod pressure;
 mod processes;
 mod stat;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{path::PathBuf, sync::Arc};
 

@@ -10,6 +10,8 @@
 //! ZFS is local though it is marked. Images that can only be read are left out, for they are always full.
 //! Each filesystem is given once, by its shortest mount point, however often it is bound elsewhere.
 
+use nix::sys::stat::makedev;
+
 use crate::metrics::{
     MetricsError,
     text::{device_number, fields},
@@ -22,6 +24,7 @@ const LEFT_OUT: [&str; 6] = ["squashfs", "erofs", "iso9660", "cramfs", "romfs", 
 /// A mounted filesystem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mount {
+    /// The device, by major and minor number.
     number: (u32, u32),
     /// Its mount point, as the host sees it.
     pub(super) point: String,
@@ -31,6 +34,15 @@ pub(super) struct Mount {
     pub(super) kind: String,
     /// What is mounted, as `/dev/sda1`.
     pub(super) device: String,
+}
+
+impl Mount {
+    /// Whether a file of device `device` is of this mount: the agent may see something else at the same path. The
+    /// subvolumes of btrfs have device numbers of their own.
+    pub(super) fn holds(&self, device: u64) -> bool {
+        let (major, minor) = self.number;
+        makedev(major.into(), minor.into()) == device || self.kind == "btrfs"
+    }
 }
 
 /// The mounts of local filesystems.

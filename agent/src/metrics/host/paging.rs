@@ -1,8 +1,8 @@
 //! Page faults and swapping of `/proc/vmstat`, and the swap space of `/proc/swaps`.
 //!
 //! ```text
-//! Filename				Type		Size		Used		Priority
-//! /dev/dm-1                               partition	1003516		8192		-2
+//! Filename                                Type            Size            Used            Priority
+//! /dev/dm-1                               partition       1003516         8192            -2
 //! ```
 //!
 //! Sizes are in KiB. Without swap space there is no usage.
