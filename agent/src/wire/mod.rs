@@ -2,4 +2,5 @@
 
 pub mod attributes;
 pub mod logs;
+pub mod metrics;
 pub mod protobuf;
