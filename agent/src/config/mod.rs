@@ -91,6 +91,15 @@ pub enum Protocol {
     Http,
 }
 
+impl fmt::Display for Protocol {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http",
+        })
+    }
+}
+
 /// How requests are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -101,6 +110,16 @@ pub enum Compression {
     Gzip,
     /// By zstd, which is smaller and cheaper, and which the Collector knows.
     Zstd,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
+    }
 }
 
 settings! {
@@ -243,6 +262,11 @@ impl Config {
                 name: name.to_owned(),
                 invalid,
             })
+    }
+
+    /// Where a path of the host is seen from here: below [`root`](Self::root).
+    pub fn on_host(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// How the lines of a source are made unreadable: by its own rules, or by those of all logs.

@@ -603,7 +603,14 @@ fn the_examples_of_the_readme_and_of_the_deployment_files_are_configurations() {
     for example in examples {
         parse(example);
     }
-    let env = |name: &str| Some(name.to_lowercase());
+    let env = |name: &str| {
+        let value = match name {
+            "OTLP_ENDPOINT" => "http://collector:4317",
+            "NODE_NAME" => "node-1",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
     let parse_env =
         |text: &str| Config::parse(text, "example", env).unwrap_or_else(|e| panic!("{e}"));
     parse_env(&fs::read_to_string(folder.join("deploy/trivium-agent.yaml")).unwrap());
