@@ -4,6 +4,8 @@
 //! |--------|--------------------|------|
 //! | Docker | 217                | `{"log":"{\"level\":\"info\",\"line\":\"SSSS/NNNNNNNNNN\",…}\n","stream":"stdout","time":"…Z"}` |
 //! | plain  | 200                | `2026-11-24T12:00:00.NNNNNNNNNZ INFO … line=SSSS/NNNNNNNNNN …` |
+//!
+//! Each line has 32 hexadecimal digits that look random, as a request's id is, so that it compresses no better than real ones.
 
 use std::{
     fs::{File, OpenOptions},
@@ -18,11 +20,12 @@ use memchr::memmem;
 const SOURCE: &str = "SSSS";
 const SEQUENCE: &str = "NNNNNNNNNN";
 const NANOSECONDS: &str = "nnnnnnnnn";
+const REQUEST_ID: &str = "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh";
 /// Replaced by so many characters that the line has its length.
 const FILL: &str = "FILL";
 
-const DOCKER: &str = r#"{"log":"{\"level\":\"info\",\"line\":\"SSSS/NNNNNNNNNN\",\"path\":\"/users/me/\",\"status\":200,\"message\":\"FILL\"}\n","stream":"stdout","time":"2026-11-24T12:00:00.nnnnnnnnnZ"}"#;
-const PLAIN: &str = "2026-11-24T12:00:00.nnnnnnnnnZ INFO request finished line=SSSS/NNNNNNNNNN path=/users/me/ FILL";
+const DOCKER: &str = r#"{"log":"{\"level\":\"info\",\"line\":\"SSSS/NNNNNNNNNN\",\"request_id\":\"hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh\",\"message\":\"FILL\"}\n","stream":"stdout","time":"2026-11-24T12:00:00.nnnnnnnnnZ"}"#;
+const PLAIN: &str = "2026-11-24T12:00:00.nnnnnnnnnZ INFO request finished line=SSSS/NNNNNNNNNN request_id=hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh FILL";
 
 /// How a line is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,7 @@ pub struct Lines {
     line: Vec<u8>,
     sequence_at: usize,
     nanoseconds_at: usize,
+    request_id_at: usize,
 }
 
 impl Lines {
@@ -66,6 +70,7 @@ impl Lines {
         Self {
             sequence_at: at(SEQUENCE),
             nanoseconds_at: at(NANOSECONDS),
+            request_id_at: at(REQUEST_ID),
             line: format!("{line}\n").into_bytes(),
         }
     }
@@ -77,6 +82,10 @@ impl Lines {
             (self.nanoseconds_at, NANOSECONDS.len()),
         ] {
             write_digits(&mut self.line[at..at + length], sequence);
+        }
+        let request_id = &mut self.line[self.request_id_at..][..REQUEST_ID.len()];
+        for (half, digits) in request_id.chunks_exact_mut(16).enumerate() {
+            write_hexadecimal(digits, scramble(2 * sequence + half as u64));
         }
         &self.line
     }
@@ -155,6 +164,21 @@ fn write_digits(place: &mut [u8], mut value: u64) {
     }
 }
 
+fn write_hexadecimal(place: &mut [u8], mut value: u64) {
+    for digit in place {
+        *digit = b"0123456789abcdef"[(value % 16) as usize];
+        value /= 16;
+    }
+}
+
+/// `SplitMix64`: <https://prng.di.unimi.it/splitmix64.c>
+fn scramble(value: u64) -> u64 {
+    let mut mixed = value.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 fn digits(text: &[u8]) -> (Option<u64>, &[u8]) {
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(length);
@@ -193,6 +217,21 @@ mod tests {
         assert_eq!(number_in(log.as_bytes()), Some((3, 42)));
         let inner: serde_json::Value = serde_json::from_str(log).unwrap();
         assert_eq!(inner["line"], "0003/0000000042");
+    }
+
+    #[test]
+    fn lines_are_not_alike_beyond_their_number() {
+        let mut lines = Lines::new(Kind::Plain, 1);
+        let mut request_id = |sequence| {
+            let line = String::from_utf8(lines.line(sequence).to_vec()).unwrap();
+            let (_, rest) = line.split_once("request_id=").unwrap();
+            rest[..32].to_owned()
+        };
+        let first = request_id(0);
+        assert!(first.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let second = request_id(1);
+        let same = first.bytes().zip(second.bytes()).filter(|(a, b)| a == b);
+        assert!(same.count() < 12);
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn write_row(
     };
     writeln!(
         text,
-        "| {} | {} | {:.2} s | {} | {rate} | {:.1} MiB ({:.1}) | {:.0} | {:.0} MiB | {} | {} | {} |",
+        "| {} | {} | {:.2} s | {} | {rate} | {:.1} MiB ({:.1}) | {:.0} | {:.1} MiB | {} | {} | {} |",
         what(scenario, options),
         subject.name(),
         row.median(|f| f.cpu_seconds),

@@ -9,16 +9,12 @@ use std::{
 
 use trivium_bench_agent::lines::{self, Kind};
 
-use super::{Figures, Run};
+use super::{Figures, PATIENCE, Run, SETTLE};
 use crate::{
     Failure,
     subject::{Compression, Input, Running, Task},
 };
 
-/// How long nothing may arrive before the rest counts as lost.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-/// From the last line's arrival to the reading, so that its acknowledgement and the checkpoint are paid for too.
-pub(super) const SETTLE: Duration = Duration::from_secs(1);
 const SOURCE: u32 = 1;
 const STEADY_LINES_A_SECOND: u64 = 10_000;
 const LINES_OF_IDLE_FILES: u64 = 10;
@@ -35,7 +31,7 @@ pub(super) fn full_speed(
     lines::prepare(&file, kind, SOURCE, count)?;
     let started = Instant::now();
     let mut running = run.start(input, compression)?;
-    let all = run.sink.wait_for_all(SOURCE, count, PATIENCE);
+    let all = run.wait_for(&mut running, &[(SOURCE, count)], PATIENCE)?;
     let end = all.unwrap_or_else(Instant::now);
     thread::sleep(SETTLE);
     let after = running.reading()?;
@@ -48,7 +44,7 @@ pub(super) fn steady(run: &Run<'_>) -> Result<Figures, Failure> {
     let (input, file) = run.input(Kind::Docker)?;
     lines::prepare(&file, Kind::Docker, SOURCE, 1)?;
     let mut running = run.start(input, Compression::None)?;
-    run.must_deliver(&running, SOURCE, 1)?;
+    run.must_deliver(&mut running, &[(SOURCE, 1)])?;
     thread::sleep(SETTLE);
     let count = STEADY_LINES_A_SECOND * run.options.seconds;
     let started = Instant::now();
@@ -81,14 +77,7 @@ pub(super) fn idle(run: &Run<'_>) -> Result<Figures, Failure> {
         )?;
     }
     let mut running = run.start(Input::Files(folder.join("*.log")), Compression::None)?;
-    let all = expected.len() as u64 * LINES_OF_IDLE_FILES;
-    if run
-        .sink
-        .wait(PATIENCE, |tally| tally.distinct() == all)
-        .is_none()
-    {
-        return Err(format!("the idle files are not read: {}", running.last_words()).into());
-    }
+    run.must_deliver(&mut running, &expected)?;
     thread::sleep(3 * SETTLE);
     let started = Instant::now();
     let before = running.reading()?;
@@ -131,17 +120,5 @@ impl Run<'_> {
             folder: self.folder,
         };
         Running::start(self.subject, self.options, &task)
-    }
-
-    pub(super) fn must_deliver(
-        &self,
-        running: &Running,
-        source: u32,
-        count: u64,
-    ) -> Result<(), Failure> {
-        match self.sink.wait_for_all(source, count, PATIENCE) {
-            Some(_) => Ok(()),
-            None => Err(format!("it delivers nothing: {}", running.last_words()).into()),
-        }
     }
 }

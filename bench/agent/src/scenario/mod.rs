@@ -4,15 +4,26 @@ mod files;
 mod outage;
 mod relay;
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use trivium_bench_agent::{lines::Kind, sink::Sink};
+use trivium_bench_agent::{
+    lines::Kind,
+    sink::{Sink, Tally},
+};
 
 use crate::{
     Failure, Options,
     meter::Reading,
     subject::{Compression, Running, Subject},
 };
+
+/// How long nothing may arrive before the rest counts as lost.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// From the last line's arrival to the reading, so that its acknowledgement and the checkpoint are paid for too.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// One row of the table, each run with a new sink and an empty state folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -123,6 +134,44 @@ impl Figures {
 type Expected = (u32, u64);
 
 impl Run<'_> {
+    /// Waits until all lines have arrived, for as long as new ones arrive within `patience`; returns when the last one did.
+    fn wait_for(
+        &self,
+        running: &mut Running,
+        expected: &[Expected],
+        patience: Duration,
+    ) -> Result<Option<Instant>, Failure> {
+        const LOOK_AT_PROGRAM: Duration = Duration::from_secs(1);
+        let total: u64 = expected.iter().map(|(_, count)| count).sum();
+        let mut arrived = 0;
+        let mut last_arrival = Instant::now();
+        while last_arrival.elapsed() < patience {
+            let all = self.sink.wait(LOOK_AT_PROGRAM, |tally| {
+                let mut missing = expected
+                    .iter()
+                    .map(|(source, count)| tally.missing(*source, *count));
+                tally.distinct() >= total && missing.all(|missing| missing == 0)
+            });
+            if all.is_some() {
+                return Ok(all);
+            }
+            running.must_run()?;
+            let now = self.sink.with_tally(Tally::distinct);
+            if now > arrived {
+                arrived = now;
+                last_arrival = Instant::now();
+            }
+        }
+        Ok(None)
+    }
+
+    fn must_deliver(&self, running: &mut Running, expected: &[Expected]) -> Result<(), Failure> {
+        match self.wait_for(running, expected, PATIENCE)? {
+            Some(_) => Ok(()),
+            None => Err(format!("it does not deliver: {}", running.last_words()).into()),
+        }
+    }
+
     /// The figures between two readings, checked against what the sink got, and the program's end.
     fn figures(
         &self,

@@ -7,10 +7,7 @@ use std::{
 
 use trivium_bench_agent::lines::{self, Kind};
 
-use super::{
-    Figures, Run,
-    files::{PATIENCE, SETTLE},
-};
+use super::{Figures, PATIENCE, Run, SETTLE};
 use crate::{Failure, subject::Compression};
 
 const SOURCE: u32 = 1;
@@ -25,7 +22,7 @@ pub(super) fn outage(run: &Run<'_>) -> Result<Figures, Failure> {
     let (input, file) = run.input(kind)?;
     lines::prepare(&file, kind, SOURCE, 1)?;
     let mut running = run.start(input, Compression::None)?;
-    run.must_deliver(&running, SOURCE, 1)?;
+    run.must_deliver(&mut running, &[(SOURCE, 1)])?;
     thread::sleep(SETTLE);
     let before = running.reading()?;
     run.sink.leave()?;
@@ -43,8 +40,8 @@ pub(super) fn outage(run: &Run<'_>) -> Result<Figures, Failure> {
 
     run.sink.come_back()?;
     // A program may wait for a minute before it tries again.
-    let patience = 3 * PATIENCE;
-    run.sink.wait_for_all(SOURCE, count + 1, patience);
+    let expected = [(SOURCE, count + 1)];
+    run.wait_for(&mut running, &expected, 3 * PATIENCE)?;
     let seconds = started.elapsed().as_secs_f64();
     thread::sleep(SETTLE);
     let after = running.reading()?;

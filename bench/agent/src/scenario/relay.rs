@@ -5,10 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    Figures, Run,
-    files::{PATIENCE, SETTLE},
-};
+use super::{Figures, PATIENCE, Run, SETTLE};
 use crate::{
     Failure,
     relay_load::RelayLoad,
@@ -36,7 +33,7 @@ pub(super) fn relay(run: &Run<'_>, is_receiver_away: bool) -> Result<Figures, Fa
     let measured = load(SOURCE, length);
     let limit = Duration::from_secs(length) + 4 * PATIENCE;
     warm_up.send_now(grpc, limit)?;
-    run.must_deliver(&running, WARM_UP_SOURCE, warm_up.records)?;
+    run.must_deliver(&mut running, &[(WARM_UP_SOURCE, warm_up.records)])?;
     thread::sleep(SETTLE);
 
     let started = Instant::now();
@@ -52,15 +49,11 @@ pub(super) fn relay(run: &Run<'_>, is_receiver_away: bool) -> Result<Figures, Fa
     client.join().map_err(|_| "the client panicked")??;
     let after = running.reading()?;
     let seconds = started.elapsed().as_secs_f64();
-    let patience = if is_receiver_away {
-        3 * PATIENCE
-    } else {
-        PATIENCE
-    };
-    run.sink.wait_for_all(SOURCE, measured.records, patience);
     let expected = [
         (WARM_UP_SOURCE, warm_up.records),
         (SOURCE, measured.records),
     ];
+    // A program may wait for a minute before it tries again.
+    run.wait_for(&mut running, &expected, 3 * PATIENCE)?;
     run.figures(running, (Some(before), after), seconds, &expected)
 }

@@ -41,34 +41,31 @@ pub async fn serve(
 async fn answer(sink: &Sink, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
-        return reply(StatusCode::BAD_REQUEST, "the body ended early".to_owned());
+        return reply(StatusCode::BAD_REQUEST, "the body ended early");
     };
     let body = body.to_bytes();
     let text = String::from_utf8_lossy(&body);
     match (&head.method, head.uri.path()) {
-        (&Method::GET, "/tally") => reply(StatusCode::OK, sink.with_tally(as_json)),
+        (&Method::GET, "/tally") => reply(StatusCode::OK, &sink.with_tally(as_json)),
         (&Method::PUT, "/answer") => match text.parse::<Answer>() {
             Ok(answer) => {
                 sink.set_answer(answer);
-                reply(StatusCode::OK, String::new())
+                reply(StatusCode::OK, "")
             }
-            Err(unknown) => reply(StatusCode::BAD_REQUEST, unknown.to_string()),
+            Err(unknown) => reply(StatusCode::BAD_REQUEST, &unknown.to_string()),
         },
         (&Method::PUT, "/away") => {
             let moved = match text.trim() {
                 "true" => sink.leave(),
                 "false" => sink.come_back(),
-                _ => return reply(StatusCode::BAD_REQUEST, "`true` or `false`".to_owned()),
+                _ => return reply(StatusCode::BAD_REQUEST, "`true` or `false`"),
             };
             match moved {
-                Ok(()) => reply(StatusCode::OK, String::new()),
-                Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+                Ok(()) => reply(StatusCode::OK, ""),
+                Err(error) => reply(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
             }
         }
-        _ => reply(
-            StatusCode::NOT_FOUND,
-            "PUT /answer, PUT /away, GET /tally".to_owned(),
-        ),
+        _ => reply(StatusCode::NOT_FOUND, "PUT /answer, PUT /away, GET /tally"),
     }
 }
 
@@ -89,7 +86,7 @@ fn as_json(tally: &Tally) -> String {
     .to_string()
 }
 
-fn reply(code: StatusCode, text: String) -> Response<Full<Bytes>> {
+fn reply(code: StatusCode, text: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(format!("{text}\n").into()));
     *response.status_mut() = code;
     response

@@ -82,12 +82,15 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-/// The fields of a message: their number, and their bytes when they are length-delimited.
+/// The number of a field, and its bytes when it is length-delimited.
+type Field<'a> = (u64, Option<&'a [u8]>);
+
+/// The fields of a message.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     #[inline]
-    fn next(&mut self) -> Result<Option<(u64, Option<&'a [u8]>)>, Malformed> {
+    fn next(&mut self) -> Result<Option<Field<'a>>, Malformed> {
         if self.0.is_empty() {
             return Ok(None);
         }

@@ -189,7 +189,8 @@ impl Running {
         Ok(())
     }
 
-    fn must_run(&mut self) -> Result<(), Failure> {
+    /// An error when it has ended.
+    pub(crate) fn must_run(&mut self) -> Result<(), Failure> {
         match self.child.try_wait()? {
             Some(status) => Err(format!("it ended with {status}: {}", self.last_words()).into()),
             None => Ok(()),
