@@ -62,10 +62,11 @@ impl Scenario {
     pub(crate) fn subjects(self) -> &'static [Subject] {
         use Subject::{Agent, Collector, CollectorOnDisk, FluentBit, Rotel};
         match self {
-            Self::Docker | Self::DockerZstd | Self::Plain | Self::Steady | Self::Idle => {
-                &[Agent, Collector, FluentBit]
+            // Without new lines there is no queue.
+            Self::Idle => &[Agent, Collector, FluentBit],
+            Self::Docker | Self::DockerZstd | Self::Plain | Self::Steady | Self::Outage => {
+                &[Agent, Collector, CollectorOnDisk, FluentBit]
             }
-            Self::Outage => &[Agent, Collector, FluentBit],
             Self::Relay | Self::RelayOutage => &[Agent, Collector, CollectorOnDisk, Rotel],
         }
     }

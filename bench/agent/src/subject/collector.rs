@@ -45,7 +45,7 @@ exporters:
     retry_on_failure: {{max_elapsed_time: 0}}
     sending_queue:
       sizer: items
-      queue_size: 1000000
+      queue_size: 100000
       block_on_overflow: true{storage}
       batch: {{flush_timeout: 200ms, min_size: 2000, max_size: 8192, sizer: items}}
 extensions:

@@ -1,4 +1,5 @@
-//! rotel, whose build on PyPI receives OTLP only and keeps what it has not delivered in memory.
+//! rotel, whose build for Python receives OTLP only and keeps what it has not delivered in memory. It compresses gRPC
+//! requests with gzip, also when told not to.
 
 use std::process::Command;
 
