@@ -1,4 +1,4 @@
-.PHONY: up test bench bench-service
+.PHONY: up test bench bench-service bench-agent
 
 TARGET := $${CARGO_TARGET_DIR:-target}
 
@@ -12,7 +12,7 @@ test:
 	@.ci/test
 
 # Measurements, each with its method and last result in bench/.
-bench: bench-service
+bench: bench-service bench-agent
 	cargo bench -p trivium-telemetry --bench record
 	cargo bench -p trivium-telemetry --bench queue
 	cargo bench -p trivium-lens --bench ingest
@@ -23,3 +23,15 @@ bench-service:
 	test -x "$(TARGET)/fastapi/bin/python" || python3 -m venv "$(TARGET)/fastapi"
 	"$(TARGET)/fastapi/bin/pip" install --quiet --requirement bench/peers/fastapi/requirements.txt
 	"$(TARGET)/release/trivium-bench" --python "$(TARGET)/fastapi/bin/python" --programs "$(TARGET)/release" --write
+
+# The agent beside the Collector, rotel and, where it is installed (or FLUENT_BIT names it), Fluent Bit: about an hour.
+# ARGUMENTS='--full' has the outage of 30 minutes and 5 GiB.
+FLUENT_BIT ?= $(shell command -v fluent-bit)
+bench-agent:
+	cargo build --release -p trivium-agent -p trivium-bench-agent
+	test -x "$(TARGET)/rotel/bin/python" || python3 -m venv "$(TARGET)/rotel"
+	"$(TARGET)/rotel/bin/pip" install --quiet --requirement bench/peers/rotel/requirements.txt
+	"$(TARGET)/release/trivium-bench-agent" run --agent "$(TARGET)/release/trivium-agent" \
+		--collector "$$(bench/peers/otelcol-0149/build)" \
+		--rotel "$(TARGET)"/rotel/lib/python*/site-packages/rotel/rotel-agent \
+		$(addprefix --fluent-bit ,$(FLUENT_BIT)) --write $(ARGUMENTS)

@@ -1,0 +1,31 @@
+//! trivium-agent.
+
+use std::{fs, process::Command};
+
+use super::{Input, Task};
+use crate::Failure;
+
+pub(super) fn configure(command: &mut Command, task: &Task<'_>) -> Result<(), Failure> {
+    let input = match &task.input {
+        Input::Containers(folder) => {
+            format!("logs:\n  containers: {{docker: {}}}\n", folder.display())
+        }
+        Input::Files(glob) => format!(
+            "logs:\n  files:\n    - include: [{}]\n      format: plain\n      start_at: beginning\n",
+            glob.display()
+        ),
+        Input::Otlp { grpc, http } => {
+            format!("otlp: {{grpc: \"127.0.0.1:{grpc}\", http: \"127.0.0.1:{http}\"}}\n")
+        }
+    };
+    let configuration = format!(
+        "endpoint: http://{}\nprotocol: grpc\ncompression: {}\nstate_dir: {}\n{input}",
+        task.sink,
+        task.compression.name(),
+        task.folder.join("state").display(),
+    );
+    let file = task.folder.join("agent.yaml");
+    fs::write(&file, configuration)?;
+    command.args(["run", "--config"]).arg(file);
+    Ok(())
+}
