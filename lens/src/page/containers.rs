@@ -1,0 +1,59 @@
+//! `/containers`: the containers, and what each of them used last.
+
+use axum::extract::State;
+use http::Uri;
+use maud::{Markup, html};
+
+use super::error::PageError;
+use super::layout::{self, Section};
+use super::machines;
+use super::view::View;
+use crate::AppState;
+use crate::api::Params;
+use crate::query::containers::{self, Meters, Used};
+use crate::query::readings::{HOST_NAME, Readings};
+use crate::query::series::Filter;
+
+pub(super) async fn page(
+    State(state): State<AppState>,
+    uri: Uri,
+    params: Params,
+) -> Result<Markup, PageError> {
+    let view = View::read(&uri, params, &["host"])?;
+    let host = view.params.text("host");
+    let pool = state.store.readers();
+    let mut containers = containers::containers(pool, view.range).await?;
+    containers.retain(|container| host.is_none() || container.host.as_deref() == host);
+    let readings = Readings::open(pool, view.range).await?;
+    let filter = host.map(|host| Filter::default().and(HOST_NAME, host));
+    let meters = Meters::read(&readings, &filter.unwrap_or_default()).await?;
+    let containers: Vec<Used> = containers
+        .into_iter()
+        .map(|container| meters.used(container))
+        .collect();
+    let sends_metrics = |used: &Used| used.container.metrics.is_some();
+    let content = html! {
+        @if let Some(host) = host {
+            h1 { "Containers" }
+            p.chips {
+                a.chip href=(view.address.clone().without("host")) title="Show all hosts" {
+                    "host " b { (host) } span.close { "×" }
+                }
+            }
+        }
+        div #containers data-live {
+            @if !containers.is_empty() {
+                @if host.is_none() { h1 { "Containers" } }
+                (machines::container_table(&view, &containers, meters.step_ms(), host.is_none()))
+            }
+            @if !containers.iter().any(sends_metrics) { (machines::no_agent("a container")) }
+        }
+    };
+    Ok(layout::page(
+        "Containers",
+        Section::Containers,
+        &view,
+        true,
+        &content,
+    ))
+}
