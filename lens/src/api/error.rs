@@ -31,7 +31,9 @@ pub enum ApiError {
         trace_id: TraceId,
     },
     /// Nothing of this host is stored: 404.
-    #[error("nothing of a host `{name}` was seen in this range; /api/hosts lists those that were")]
+    #[error(
+        "nothing of a host `{name}` is stored; /api/hosts lists those that were seen in a range"
+    )]
     UnknownHost {
         /// As asked.
         name: String,

@@ -12,7 +12,6 @@ use axum::Router;
 use axum::routing::get;
 
 pub use error::ApiError;
-pub(crate) use machines::{DetailedContainer, detailed_container};
 pub(crate) use params::trace_id_of_path;
 pub use params::{ParameterError, Params};
 pub(crate) use traces::log_range;

@@ -10,7 +10,8 @@ use super::layout::{self, Section};
 use super::view::View;
 use super::{format, logs as log_page, machines, parts};
 use crate::AppState;
-use crate::api::{DetailedContainer, Params, detailed_container};
+use crate::api::{ApiError, Params};
+use crate::query::container::{self, DetailedContainer};
 use crate::query::containers::Used;
 use crate::query::logs::{self, Wanted};
 use crate::query::time::{Range, rfc3339};
@@ -27,7 +28,11 @@ pub(super) async fn page(
     params: Params,
 ) -> Result<Markup, PageError> {
     let (view, at_ns) = View::read_around(&uri, params, &[])?;
-    let DetailedContainer { used, charts } = detailed_container(&state, &id, view.range).await?;
+    let pool = state.store.readers();
+    let Some(found) = container::container(pool, &id, view.range).await? else {
+        return Err(ApiError::UnknownContainer { id }.into());
+    };
+    let DetailedContainer { used, charts } = found;
     let until_ns = at_ns.map_or(view.range.until_ns, |at_ns| {
         view.range.until_ns.min(at_ns + LOGS_AFTER_NS)
     });
@@ -46,7 +51,7 @@ pub(super) async fn page(
         },
         limit: LOGS,
     };
-    let records = logs::search(state.store.readers(), wanted).await?.logs;
+    let records = logs::search(pool, wanted).await?.logs;
     let all_logs = match at_ns {
         Some(_) => view
             .link("/logs")

@@ -10,9 +10,7 @@ use super::machines;
 use super::view::View;
 use crate::AppState;
 use crate::api::Params;
-use crate::query::containers::{self, Meters, Used};
-use crate::query::readings::{HOST_NAME, Readings};
-use crate::query::series::Filter;
+use crate::query::containers::{self, Used};
 
 pub(super) async fn page(
     State(state): State<AppState>,
@@ -21,16 +19,7 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let view = View::read(&uri, params, &["host"])?;
     let host = view.params.text("host");
-    let pool = state.store.readers();
-    let mut containers = containers::containers(pool, view.range).await?;
-    containers.retain(|container| host.is_none() || container.host.as_deref() == host);
-    let readings = Readings::open(pool, view.range).await?;
-    let filter = host.map(|host| Filter::default().and(HOST_NAME, host));
-    let meters = Meters::read(&readings, &filter.unwrap_or_default()).await?;
-    let containers: Vec<Used> = containers
-        .into_iter()
-        .map(|container| meters.used(container))
-        .collect();
+    let listing = containers::listing(state.store.readers(), view.range, host).await?;
     let sends_metrics = |used: &Used| used.container.metrics.is_some();
     let content = html! {
         @if let Some(host) = host {
@@ -42,11 +31,11 @@ pub(super) async fn page(
             }
         }
         div #containers data-live {
-            @if !containers.is_empty() {
+            @if !listing.containers.is_empty() {
                 @if host.is_none() { h1 { "Containers" } }
-                (machines::container_table(&view, &containers, meters.step_ms(), host.is_none()))
+                (machines::container_table(&view, &listing, host.is_none()))
             }
-            @if !containers.iter().any(sends_metrics) { (machines::no_agent("a container")) }
+            @if !listing.containers.iter().any(sends_metrics) { (machines::no_agent("a container")) }
         }
     };
     Ok(layout::page(

@@ -12,11 +12,9 @@ use super::view::View;
 use super::{format, parts};
 use crate::AppState;
 use crate::api::{ApiError, Params};
-use crate::query::containers::{self, Meters, Used};
-use crate::query::host::{self, Detail};
-use crate::query::hosts::{self, Host, Usage};
-use crate::query::readings::{HOST_NAME, Readings};
-use crate::query::series::Filter;
+use crate::query::containers;
+use crate::query::host::{self, Detail, DetailedHost};
+use crate::query::hosts::{Host, Usage};
 
 pub(super) async fn page(
     State(state): State<AppState>,
@@ -26,19 +24,10 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let (view, at_ns) = View::read_around(&uri, params, &[])?;
     let pool = state.store.readers();
-    let readings = Readings::open(pool, view.range).await?;
-    let mut containers = containers::containers(pool, view.range).await?;
-    let hosts = hosts::hosts(pool, &readings, view.range, &containers).await?;
-    let Some(host) = hosts.into_iter().find(|host| host.name == name) else {
+    let Some(DetailedHost { host, detail }) = host::host(pool, &name, view.range).await? else {
         return Err(ApiError::UnknownHost { name }.into());
     };
-    let detail = host::detail(&readings, &name, &host.usage).await?;
-    containers.retain(|container| container.host.as_ref() == Some(&name));
-    let meters = Meters::read(&readings, &Filter::default().and(HOST_NAME, &name)).await?;
-    let containers: Vec<Used> = containers
-        .into_iter()
-        .map(|container| meters.used(container))
-        .collect();
+    let listing = containers::listing(pool, view.range, Some(&name)).await?;
     let content = html! {
         div.heading {
             h1 { (host.name) }
@@ -52,9 +41,9 @@ pub(super) async fn page(
             @if host.usage.is_known() { (figures(&host)) (machines::charts(&view, &detail.charts, true, at_ns)) }
             @else { (machines::no_agent("this host")) }
             (tables(&detail))
-            @if !containers.is_empty() {
+            @if !listing.containers.is_empty() {
                 h2 { "Containers" }
-                (machines::container_table(&view, &containers, meters.step_ms(), false))
+                (machines::container_table(&view, &listing, false))
             }
         }
     };

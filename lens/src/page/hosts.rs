@@ -12,9 +12,7 @@ use super::machines::{self, number};
 use super::view::View;
 use crate::AppState;
 use crate::api::Params;
-use crate::query::containers;
 use crate::query::hosts::{self, Host};
-use crate::query::readings::Readings;
 
 pub(super) async fn page(
     State(state): State<AppState>,
@@ -22,10 +20,7 @@ pub(super) async fn page(
     params: Params,
 ) -> Result<Markup, PageError> {
     let view = View::read(&uri, params, &[])?;
-    let pool = state.store.readers();
-    let readings = Readings::open(pool, view.range).await?;
-    let containers = containers::containers(pool, view.range).await?;
-    let hosts = hosts::hosts(pool, &readings, view.range, &containers).await?;
+    let hosts = hosts::hosts(state.store.readers(), view.range).await?;
     let content = html! {
         div #hosts data-live {
             @if !hosts.is_empty() {

@@ -7,7 +7,7 @@ use super::address::Address;
 use super::chart::{self, lines};
 use super::format;
 use super::view::View;
-use crate::query::containers::{SHORT_ID, Used};
+use crate::query::containers::{Listing, SHORT_ID, Used};
 use crate::query::readings::Chart;
 use crate::query::time::rfc3339;
 
@@ -142,12 +142,7 @@ pub(super) fn belongs_to(used: &Used) -> Option<String> {
 }
 
 /// A table of containers; `with_host` where they may be on several.
-pub(super) fn container_table(
-    view: &View,
-    containers: &[Used],
-    step_ms: i64,
-    with_host: bool,
-) -> Markup {
+pub(super) fn container_table(view: &View, listing: &Listing, with_host: bool) -> Markup {
     html! {
         table.containers {
             thead { tr {
@@ -156,7 +151,7 @@ pub(super) fn container_table(
                 th { "CPU" } th.number { "CPUs" } th { "Memory" } th.number { "Received" } th.number { "Sent" }
                 th.number { "Last seen" }
             } }
-            tbody { @for used in containers { (container_row(view, used, step_ms, with_host)) } }
+            tbody { @for used in &listing.containers { (container_row(view, used, listing.step_ms, with_host)) } }
         }
     }
 }
@@ -199,7 +194,7 @@ pub(super) fn pairs(points: &[crate::query::readings::Point]) -> Vec<lines::Poin
 pub(super) fn no_agent(what: &str) -> Markup {
     html! {
         section.empty data-testid="no-agent" {
-            h1 { "No agent has sent metrics of " (what) " yet" }
+            h1 { "No agent has sent metrics of " (what) " in this range" }
             p { "lens shows what " code { "trivium-agent" } " on each host sends through the Collector. Write " code { "agent.yaml" } ":" }
             pre { code {
                 "endpoint: http://127.0.0.1:4317\n"
@@ -209,7 +204,7 @@ pub(super) fn no_agent(what: &str) -> Markup {
             } }
             p { "and start it there:" }
             pre { code { "trivium-agent run --config agent.yaml" } }
-            p.note { "This page refreshes itself; the first numbers come after two intervals." }
+            p.note { "This page refreshes itself; rates come with the second interval. A longer range may show what came before." }
         }
     }
 }

@@ -1,12 +1,54 @@
 //! One container over a range: CPU, memory against its limit, network and disks as charts.
 
+use serde::Serialize;
+use sqlx::SqlitePool;
+
 use super::QueryError;
-use super::containers::{DISK_DIRECTION, NETWORK_DIRECTION};
+use super::containers::{self, DISK_DIRECTION, Meters, NETWORK_DIRECTION, Usage, Used};
 use super::readings::{Chart, Line, Readings, Unit};
 use super::series::Filter;
+use super::time::Range;
+
+/// One container with its charts.
+#[derive(Debug, Serialize)]
+pub struct DetailedContainer {
+    /// Which, and what it used last.
+    #[serde(flatten)]
+    pub used: Used,
+    /// Those that it has metrics for.
+    pub charts: Vec<Chart>,
+}
+
+/// The container that `asked` means, whenever it was seen, and what it used in `range`; none when nothing of it is stored.
+pub async fn container(
+    pool: &SqlitePool,
+    asked: &str,
+    range: Range,
+) -> Result<Option<DetailedContainer>, QueryError> {
+    let known = containers::containers(pool, Range::ALL).await?;
+    let Some(found) = containers::find(&known, asked).cloned() else {
+        return Ok(None);
+    };
+    let (used, charts) = match found.filter() {
+        Some(filter) => {
+            let readings = Readings::open(pool, range).await?;
+            let meters = Meters::read(&readings, &filter).await?;
+            (meters.used(found), charts(&readings, &filter).await?)
+        }
+        // An empty filter would let through the metrics of all others.
+        None => (
+            Used {
+                container: found,
+                usage: Usage::default(),
+            },
+            Vec::new(),
+        ),
+    };
+    Ok(Some(DetailedContainer { used, charts }))
+}
 
 /// The charts of the container whose metrics `filter` lets through; those without metrics are left out.
-pub async fn charts(readings: &Readings<'_>, filter: &Filter) -> Result<Vec<Chart>, QueryError> {
+async fn charts(readings: &Readings<'_>, filter: &Filter) -> Result<Vec<Chart>, QueryError> {
     let cpu = readings
         .rates("container.cpu.time", filter, &["cpu_mode"])
         .await?;

@@ -88,6 +88,16 @@ pub struct Usage {
     pub cpu_points: Vec<Point>,
 }
 
+/// The containers seen in a range, with what they used.
+#[derive(Debug, Serialize)]
+pub struct Listing {
+    /// By name.
+    pub containers: Vec<Used>,
+    /// Length of a step of [`Usage::cpu_points`].
+    #[serde(skip)]
+    pub step_ms: i64,
+}
+
 /// A container with what it used.
 #[derive(Debug, Clone, Serialize)]
 pub struct Used {
@@ -117,6 +127,26 @@ pub async fn containers(pool: &SqlitePool, range: Range) -> Result<Vec<Container
     let mut containers = joined(sightings(pool, range).await?);
     containers.sort_by(|a, b| (&a.name, &a.host, &a.id).cmp(&(&b.name, &b.host, &b.id)));
     Ok(containers)
+}
+
+/// Those of one host, or of all, with what they used.
+pub async fn listing(
+    pool: &SqlitePool,
+    range: Range,
+    host: Option<&str>,
+) -> Result<Listing, QueryError> {
+    let mut containers = containers(pool, range).await?;
+    containers.retain(|container| host.is_none() || container.host.as_deref() == host);
+    let readings = Readings::open(pool, range).await?;
+    let of_host = host.map(|host| Filter::default().and(HOST_NAME, host));
+    let meters = Meters::read(&readings, &of_host.unwrap_or_default()).await?;
+    let used = containers
+        .into_iter()
+        .map(|container| meters.used(container));
+    Ok(Listing {
+        containers: used.collect(),
+        step_ms: meters.cpu.step_ms,
+    })
 }
 
 /// The one that `asked` means: an id, an abbreviated id, or a name, then the one that had it last.
@@ -319,11 +349,6 @@ impl Meters {
                 .gauges("container.uptime", filter, &IDENTITY)
                 .await?,
         })
-    }
-
-    /// Length of a step of [`Usage::cpu_points`].
-    pub fn step_ms(&self) -> i64 {
-        self.cpu.step_ms
     }
 
     /// A container with what it used.

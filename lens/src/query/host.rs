@@ -4,21 +4,23 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sqlx::SqlitePool;
 
 use super::QueryError;
 use super::containers::{DISK_DIRECTION, NETWORK_DIRECTION as DIRECTION};
 use super::hosts::{
-    CPU_MODE, IDLE_MODES, INTERFACE, MEMORY_STATE, Usage, cpu_seconds, leaves_the_host,
+    self, CPU_MODE, Host, IDLE_MODES, INTERFACE, MEMORY_STATE, cpu_seconds, leaves_the_host,
 };
 use super::readings::{Chart, HOST_NAME, Line, Readings, Tracks, Unit};
 use super::series::Filter;
+use super::time::Range;
 
 const DEVICE: &str = "system_device";
 const MOUNTPOINT: &str = "system_filesystem_mountpoint";
 const TYPE: &str = "system_filesystem_type";
 const STATE: &str = "system_filesystem_state";
 
-/// What there is to know of a host beside [`Usage`].
+/// What there is to know of a host beside how busy it was.
 #[derive(Debug, Default, Serialize)]
 pub struct Detail {
     /// Those that it has metrics for.
@@ -82,13 +84,33 @@ pub struct Interface {
     pub dropped_per_second: Option<f64>,
 }
 
-/// Reads all of a host.
-pub async fn detail(
-    readings: &Readings<'_>,
-    host: &str,
-    usage: &Usage,
-) -> Result<Detail, QueryError> {
-    let filter = Filter::default().and(HOST_NAME, host);
+/// One host with its charts.
+#[derive(Debug, Serialize)]
+pub struct DetailedHost {
+    /// Which, and how busy it was last.
+    #[serde(flatten)]
+    pub host: Host,
+    /// Everything else.
+    #[serde(flatten)]
+    pub detail: Detail,
+}
+
+/// One host, whenever it was seen, and what it did in `range`; none when nothing of it is stored.
+pub async fn host(
+    pool: &SqlitePool,
+    name: &str,
+    range: Range,
+) -> Result<Option<DetailedHost>, QueryError> {
+    let readings = Readings::open(pool, range).await?;
+    let Some(host) = hosts::host(pool, &readings, name, range).await? else {
+        return Ok(None);
+    };
+    let detail = detail(&readings, &host).await?;
+    Ok(Some(DetailedHost { host, detail }))
+}
+
+async fn detail(readings: &Readings<'_>, host: &Host) -> Result<Detail, QueryError> {
+    let (filter, usage) = (Filter::default().and(HOST_NAME, &host.name), &host.usage);
     let network = readings
         .rates("system.network.io", &filter, &[INTERFACE, DIRECTION])
         .await?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use sqlx::SqlitePool;
 
 use super::QueryError;
-use super::containers::{Container, NETWORK_DIRECTION as DIRECTION};
+use super::containers::{self, Container, NETWORK_DIRECTION as DIRECTION};
 use super::readings::{HOST_NAME, Point, Readings, Tracks};
 use super::series::{Filter, Labels};
 use super::time::{Range, rfc3339_ms};
@@ -72,10 +72,42 @@ impl Usage {
     }
 }
 
-/// The hosts seen in the range, by name. `containers` are those seen in it.
-pub async fn hosts(
+/// The hosts seen in the range, by name.
+pub async fn hosts(pool: &SqlitePool, range: Range) -> Result<Vec<Host>, QueryError> {
+    let readings = Readings::open(pool, range).await?;
+    let containers = containers::containers(pool, range).await?;
+    let hosts = seen(pool, range, &containers).await?;
+    let usage = usage(&readings, &Filter::default()).await?;
+    let with_usage = hosts.into_iter().map(|host| Host {
+        usage: usage.get(&host.name).cloned().unwrap_or_default(),
+        ..host
+    });
+    Ok(with_usage.collect())
+}
+
+/// One host, whenever it was seen, and how busy it was at the end of `range`; none when nothing of it is stored.
+pub(super) async fn host(
     pool: &SqlitePool,
     readings: &Readings<'_>,
+    name: &str,
+    range: Range,
+) -> Result<Option<Host>, QueryError> {
+    let containers = containers::containers(pool, range).await?;
+    let known = seen(pool, Range::ALL, &containers).await?;
+    let Some(host) = known.into_iter().find(|host| host.name == name) else {
+        return Ok(None);
+    };
+    let filter = Filter::default().and(HOST_NAME, name);
+    let usage = usage(readings, &filter).await?.remove(name);
+    Ok(Some(Host {
+        usage: usage.unwrap_or_default(),
+        ..host
+    }))
+}
+
+/// Who was seen in the range. `containers` are counted.
+async fn seen(
+    pool: &SqlitePool,
     range: Range,
     containers: &[Container],
 ) -> Result<Vec<Host>, QueryError> {
@@ -83,21 +115,17 @@ pub async fn hosts(
     let of_containers = containers.iter().filter_map(|container| {
         Some((container.host.clone()?, container.last_seen_ns / 1_000_000))
     });
-    for (host, seen_ms) in sightings(pool, range)
-        .await?
-        .into_iter()
-        .chain(of_containers)
-    {
+    let sightings = sightings(pool, range).await?;
+    for (host, seen_ms) in sightings.into_iter().chain(of_containers) {
         let latest = seen.entry(host).or_default();
         *latest = seen_ms.max(*latest);
     }
-    let usage = usage(readings).await?;
     let host = |(name, seen_ms): (String, i64)| Host {
         containers: containers
             .iter()
             .filter(|container| container.host.as_ref() == Some(&name))
             .count(),
-        usage: usage.get(&name).cloned().unwrap_or_default(),
+        usage: Usage::default(),
         name,
         last_seen: rfc3339_ms(seen_ms),
         last_seen_ns: seen_ms.saturating_mul(1_000_000),
@@ -131,9 +159,12 @@ async fn sightings(pool: &SqlitePool, range: Range) -> Result<Vec<(String, i64)>
     Ok(seen)
 }
 
-/// How busy each host was whose agent sent metrics.
-async fn usage(readings: &Readings<'_>) -> Result<BTreeMap<String, Usage>, QueryError> {
-    let (filter, by_host) = (&Filter::default(), [HOST_NAME]);
+/// How busy each host was that `filter` lets through and whose agent sent metrics.
+async fn usage(
+    readings: &Readings<'_>,
+    filter: &Filter,
+) -> Result<BTreeMap<String, Usage>, QueryError> {
+    let by_host = [HOST_NAME];
     let cpu = readings
         .rates("system.cpu.time", filter, &[HOST_NAME, CPU_MODE])
         .await?;
