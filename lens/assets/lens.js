@@ -1,5 +1,5 @@
-// Refreshes the regions marked data-live from the page's own address, and shows what a dot of a chart stands for.
-// Everything works without it: then the page is refreshed by hand and the browser shows the dots' titles.
+// Refreshes the regions marked data-live from the page's own address, and shows what a dot or a step of a chart stands for.
+// Everything works without it: then the page is refreshed by hand and the browser shows the titles.
 "use strict";
 
 const main = document.querySelector("main");
@@ -58,7 +58,7 @@ function hide() {
   tooltip = null;
 }
 
-const dotOf = (event) => event.target.closest?.(".exemplars a");
+const dotOf = (event) => event.target.closest?.(".exemplars a, .readouts rect");
 for (const kind of ["pointerover", "focusin"]) document.addEventListener(kind, (event) => { const dot = dotOf(event); if (dot) show(dot); });
 for (const kind of ["pointerout", "focusout"]) document.addEventListener(kind, (event) => { if (dotOf(event)) hide(); });
 addEventListener("scroll", hide, { passive: true });

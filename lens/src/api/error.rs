@@ -30,6 +30,22 @@ pub enum ApiError {
         /// As asked.
         trace_id: TraceId,
     },
+    /// Nothing of this host is stored: 404.
+    #[error(
+        "nothing of a host `{name}` is stored; /api/hosts lists those that were seen in a range"
+    )]
+    UnknownHost {
+        /// As asked.
+        name: String,
+    },
+    /// Nothing of this container is stored: 404.
+    #[error(
+        "nothing of a container `{id}` is stored; /api/containers lists those that were seen in a range"
+    )]
+    UnknownContainer {
+        /// As asked: an id or a name.
+        id: String,
+    },
     /// No such address: 404.
     #[error("there is nothing at {path}")]
     UnknownAddress {
@@ -48,6 +64,8 @@ impl ApiError {
             Self::Parameter(_) => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::UnknownMetric { .. } => (StatusCode::NOT_FOUND, "unknown_metric"),
             Self::UnknownTrace { .. } => (StatusCode::NOT_FOUND, "unknown_trace"),
+            Self::UnknownHost { .. } => (StatusCode::NOT_FOUND, "unknown_host"),
+            Self::UnknownContainer { .. } => (StatusCode::NOT_FOUND, "unknown_container"),
             Self::UnknownAddress { .. } => (StatusCode::NOT_FOUND, "unknown_address"),
             Self::Query(QueryError::TooManySeries { .. } | QueryError::TooManySteps { .. }) => {
                 (StatusCode::BAD_REQUEST, "too_much")

@@ -3,6 +3,7 @@
 //! are refused. It answers its own origin only (no CORS).
 
 mod error;
+mod machines;
 mod metrics;
 mod params;
 mod traces;
@@ -24,6 +25,10 @@ pub fn router(state: AppState) -> Router {
         .route("/api/metrics", get(metrics::metrics))
         .route("/api/metrics/{name}", get(metrics::metric))
         .route("/api/exemplars", get(metrics::exemplars))
+        .route("/api/hosts", get(machines::hosts))
+        .route("/api/hosts/{name}", get(machines::host))
+        .route("/api/containers", get(machines::containers))
+        .route("/api/containers/{id}", get(machines::container))
         .route("/api/traces", get(traces::traces))
         .route("/api/traces/{trace_id}", get(traces::trace))
         .route("/api/logs", get(traces::logs))

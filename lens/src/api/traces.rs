@@ -59,13 +59,26 @@ pub(super) async fn logs(
     params: Params,
 ) -> Result<Json<logs::Found>, ApiError> {
     let params = params.only(&[
-        "trace_id", "span_id", "service", "severity", "q", "since", "until", "limit",
+        "trace_id",
+        "span_id",
+        "service",
+        "host",
+        "container",
+        "file",
+        "severity",
+        "q",
+        "since",
+        "until",
+        "limit",
     ])?;
     let trace_id = params.trace_id()?;
     let wanted = logs::Wanted {
         trace_id,
         span_id: params.span_id("span_id")?,
         service: params.text("service"),
+        host: params.text("host"),
+        container: params.text("container"),
+        file: params.text("file"),
         min_severity: params.min_severity()?,
         text: params.text("q"),
         range: log_range(&params, trace_id.is_some())?,

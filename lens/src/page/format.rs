@@ -80,6 +80,77 @@ pub(super) fn percent_or_dash(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| MISSING.to_owned(), percent)
 }
 
+/// `512 KiB`, `1.25 GiB`.
+pub(super) fn bytes(number: f64) -> String {
+    in_bytes(number, digits)
+}
+
+/// The same, or a dash.
+pub(super) fn bytes_or_dash(number: Option<f64>) -> String {
+    number.map_or_else(|| MISSING.to_owned(), bytes)
+}
+
+/// The same for a round number, without zeros after the point.
+pub(super) fn round_bytes(number: f64) -> String {
+    in_bytes(number, |value| {
+        ((value * 100.0).round() / 100.0).to_string()
+    })
+}
+
+fn in_bytes(number: f64, write: fn(f64) -> String) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if number < 999.5 {
+        return format!("{} B", number.round());
+    }
+    let mut value = number / 1_024.0;
+    let mut units = UNITS.into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    for larger in units {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1_024.0;
+        unit = larger;
+    }
+    format!("{} {unit}", write(value))
+}
+
+/// `1.25 MiB/s`, or a dash.
+pub(super) fn bytes_rate_or_dash(per_second: Option<f64>) -> String {
+    per_second.map_or_else(
+        || MISSING.to_owned(),
+        |per_second| format!("{}/s", bytes(per_second)),
+    )
+}
+
+/// A number of CPUs, or of tasks for them: `0.004`, `1.25`.
+pub(super) fn cpus(number: f64) -> String {
+    match number {
+        n if n < 0.000_5 => "0".to_owned(),
+        n if n < 0.099_5 => format!("{n:.3}"),
+        n => digits(n),
+    }
+}
+
+/// The same, or a dash.
+pub(super) fn cpus_or_dash(number: Option<f64>) -> String {
+    number.map_or_else(|| MISSING.to_owned(), cpus)
+}
+
+/// How long a machine runs: `45 s`, `12 min`, `5 h 3 min`, `41 d 2 h`.
+pub(super) fn uptime_or_dash(seconds: Option<f64>) -> String {
+    let Some(seconds) = seconds else {
+        return MISSING.to_owned();
+    };
+    let whole = |unit: f64| (seconds / unit).floor();
+    match seconds {
+        s if s < 60.0 => format!("{} s", s.floor()),
+        s if s < 3_600.0 => format!("{} min", whole(60.0)),
+        s if s < 86_400.0 => format!("{} h {} min", whole(3_600.0), whole(60.0) % 60.0),
+        _ => format!("{} d {} h", whole(86_400.0), whole(3_600.0) % 24.0),
+    }
+}
+
 /// `12,345`.
 pub(super) fn count(number: i64) -> String {
     let plain = number.unsigned_abs().to_string();
@@ -180,6 +251,28 @@ mod tests {
         assert_eq!(
             [0.0005, 0.1, 2.0].map(round_duration),
             ["500 µs", "100 ms", "2 s"]
+        );
+    }
+
+    #[test]
+    fn bytes_and_uptimes() {
+        assert_eq!(
+            [0.0, 999.0, 1_000.0, 1_048_576.0, 1_342_177_280.0, 8e12].map(bytes),
+            [
+                "0 B", "999 B", "0.98 KiB", "1.00 MiB", "1.25 GiB", "7.28 TiB"
+            ]
+        );
+        assert_eq!(
+            [0.0, 524_288.0, 2_684_354_560.0].map(round_bytes),
+            ["0 B", "512 KiB", "2.5 GiB"]
+        );
+        assert_eq!(
+            [0.0, 0.004, 0.25, 12.34].map(cpus),
+            ["0", "0.004", "0.25", "12.3"]
+        );
+        assert_eq!(
+            [45.9, 725.0, 18_190.0, 3_550_000.0].map(|s| uptime_or_dash(Some(s))),
+            ["45 s", "12 min", "5 h 3 min", "41 d 2 h"]
         );
     }
 

@@ -14,6 +14,8 @@ pub(super) enum Section {
     Services,
     Traces,
     Logs,
+    Hosts,
+    Containers,
 }
 
 /// A page with navigation. `picks_range`: whether the range picker has a meaning on it.
@@ -29,6 +31,8 @@ pub(super) fn page(
         (Section::Services, "Services", view.link("/")),
         (Section::Traces, "Traces", view.link("/traces")),
         (Section::Logs, "Logs", view.link("/logs")),
+        (Section::Hosts, "Hosts", view.link("/hosts")),
+        (Section::Containers, "Containers", view.link("/containers")),
     ];
     let bar = html! {
         nav aria-label="Sections" {

@@ -3,12 +3,13 @@
 use axum::extract::State;
 use http::Uri;
 use maud::{Markup, html};
+use serde_json::Value;
 
 use super::error::PageError;
-use super::format;
 use super::layout::{self, Section};
 use super::parts::{self, Colours};
 use super::view::View;
+use super::{format, machines};
 use crate::AppState;
 use crate::api::{Params, log_range};
 use crate::query::logs::{self, LEVELS, LogRecord, Wanted};
@@ -24,7 +25,17 @@ pub(super) async fn page(
     let view = View::read(
         &uri,
         params,
-        &["trace_id", "span_id", "service", "severity", "q", "limit"],
+        &[
+            "trace_id",
+            "span_id",
+            "service",
+            "host",
+            "container",
+            "file",
+            "severity",
+            "q",
+            "limit",
+        ],
     )?;
     let pool = state.store.readers();
     let params = &view.params;
@@ -33,6 +44,9 @@ pub(super) async fn page(
         trace_id,
         span_id: params.span_id("span_id")?,
         service: params.text("service"),
+        host: params.text("host"),
+        container: params.text("container"),
+        file: params.text("file"),
         min_severity: params.min_severity()?,
         text: params.text("q"),
         range: log_range(params, trace_id.is_some())?,
@@ -51,6 +65,7 @@ pub(super) async fn page(
             }
             (parts::choice("service", "Service", wanted.service, "all", &services))
             (parts::choice("severity", "At least", params.text("severity"), "any", &LEVELS))
+            (of_machine(params))
             (parts::field("q", "Contains", wanted.text, "text, event name or attribute"))
             button type="submit" { "Search" }
             @if params.pairs().any(|(name, _)| !["since", "until", "live"].contains(&name)) {
@@ -94,7 +109,26 @@ fn of_trace(view: &View) -> Markup {
     }
 }
 
-fn list(view: &View, records: &[LogRecord]) -> Markup {
+/// Where a record was written, folded until one is asked for.
+fn of_machine(params: &Params) -> Markup {
+    let fields = [
+        ("host", "Host", "host.name"),
+        ("container", "Container", "name or id"),
+        ("file", "File", "path or name"),
+    ];
+    let is_asked = fields.iter().any(|(name, ..)| params.text(name).is_some());
+    html! {
+        details.more open[is_asked] {
+            summary { "Host, container, file" }
+            div { @for (name, label, placeholder) in fields {
+                (parts::field(name, label, params.text(name), placeholder))
+            } }
+        }
+    }
+}
+
+/// The records, each with its details folded.
+pub(super) fn list(view: &View, records: &[LogRecord]) -> Markup {
     let colours = Colours::of(records.iter().map(|record| record.service.as_str()));
     html! {
         div.logs {
@@ -114,14 +148,14 @@ fn list(view: &View, records: &[LogRecord]) -> Markup {
                                 data-testid="log-trace" { "trace" }
                         }
                     }
-                    (detail(record))
+                    (detail(view, record))
                 }
             }
         }
     }
 }
 
-fn detail(record: &LogRecord) -> Markup {
+fn detail(view: &View, record: &LogRecord) -> Markup {
     html! {
         div.detail {
             p.facts {
@@ -130,6 +164,10 @@ fn detail(record: &LogRecord) -> Markup {
                 @if !record.scope.is_empty() { span { "scope " b { (record.scope) } } }
                 @if let Some(trace_id) = record.trace_id { span { "trace " code { (trace_id) } } }
                 @if let Some(span_id) = record.span_id { span { "span " code { (span_id) } } }
+                (machines::where_it_ran(&record.resource, record.time_ns))
+                @if let Some(file) = record.attributes.get("log.file.path").and_then(Value::as_str) {
+                    span { "file " a href=(view.link("/logs").with("file", file)) { (file) } }
+                }
             }
             (parts::attributes("Attributes", &record.attributes))
             (parts::attributes("Resource", &record.resource))

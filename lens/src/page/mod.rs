@@ -1,15 +1,20 @@
-//! The server-rendered page: services, traces and logs, and the four jumps between them. The whole state of a page is in its
+//! The server-rendered page: services, traces, logs, hosts and containers, and the jumps between them. The whole state of a page is in its
 //! address; it works without scripts and asks nothing of any other host. All telemetry is text that maud escapes, and the
 //! content security policy would refuse it if it were not.
 
 mod address;
 mod assets;
 mod chart;
+mod container;
+mod containers;
 mod error;
 mod format;
 mod home;
+mod host;
+mod hosts;
 mod layout;
 mod logs;
+mod machines;
 mod parts;
 mod service;
 mod trace;
@@ -39,6 +44,10 @@ pub fn router(state: AppState) -> Router {
         .route("/traces", get(traces::page))
         .route("/traces/{trace_id}", get(trace::page))
         .route("/logs", get(logs::page))
+        .route("/hosts", get(hosts::page))
+        .route("/hosts/{name}", get(host::page))
+        .route("/containers", get(containers::page))
+        .route("/containers/{id}", get(container::page))
         .merge(assets::router())
         .fallback(error::no_such_page)
         .layer(map_response(with_headers))

@@ -136,6 +136,22 @@ pub(super) fn trace_list(view: &View, traces: &[Summary]) -> Markup {
     }
 }
 
+/// The moment that a page is about, and the way back to the latest.
+pub(super) fn around_chip(view: &View, at_ns: Option<i64>) -> Markup {
+    html! {
+        @if let Some(at_ns) = at_ns {
+            a.chip href=(view.address.clone().without("at")) title="Back to the latest" {
+                "around " b { (format::clock(at_ns)) } " UTC" span.close { "×" }
+            }
+        }
+    }
+}
+
+/// The same by itself.
+pub(super) fn around(view: &View, at_ns: Option<i64>) -> Markup {
+    html! { p.chips { (around_chip(view, at_ns)) } }
+}
+
 /// Says that a search stopped before the range's start, and goes on from there.
 pub(super) fn searched_since(view: &View, searched_since: Option<&str>, noun: &str) -> Markup {
     html! {

@@ -15,15 +15,12 @@ use crate::query::exemplars::{self, Exemplar};
 use crate::query::selection::Selection;
 use crate::query::series::Filter;
 use crate::query::services::{self, REQUEST_DURATION, Requests, SERVICE_NAME, STATUS_CODE};
-use crate::query::time::Range;
 use crate::query::{metrics, names};
 
 const METHOD: &str = "http_request_method";
 const ROUTE: &str = "http_route";
 /// Exemplars that are read for the chart; it thins them out.
 const EXEMPLARS: i64 = 5_000;
-/// Shown before and after the moment that `at` marks.
-const AROUND_NS: (i64, i64) = (10 * 60 * 1_000_000_000, 5 * 60 * 1_000_000_000);
 
 pub(super) async fn page(
     State(state): State<AppState>,
@@ -31,14 +28,7 @@ pub(super) async fn page(
     uri: Uri,
     params: Params,
 ) -> Result<Markup, PageError> {
-    let mut view = View::read(&uri, params, &["route", "at"])?;
-    let at_ns = view.params.moment("at")?;
-    if let Some(at_ns) = at_ns {
-        view.range = Range {
-            since_ns: at_ns - AROUND_NS.0,
-            until_ns: (at_ns + AROUND_NS.1).min(view.now_ns).max(at_ns),
-        };
-    }
+    let (view, at_ns) = View::read_around(&uri, params, &["route"])?;
     let route = view.params.text("route").map(str::to_owned);
     let pool = state.store.readers();
     let of_service = Filter::default().and(SERVICE_NAME, &service);
@@ -106,11 +96,7 @@ fn heading(view: &View, service: &str, route: Option<&str>, at_ns: Option<i64>) 
                     "route " b { (route) } span.close { "×" }
                 }
             }
-            @if let Some(at_ns) = at_ns {
-                a.chip href=(view.address.clone().without("at")) title="Back to the latest" {
-                    "around " b { (format::clock(at_ns)) } " UTC" span.close { "×" }
-                }
-            }
+            (parts::around_chip(view, at_ns))
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::query::time::{self, Range};
 pub(super) const RANGES: [&str; 5] = ["5m", "15m", "1h", "6h", "24h"];
 /// The range of an address that names none.
 const USUAL_RANGE: &str = "15m";
+/// Shown before and after the moment that `at` marks.
+const AROUND_NS: (i64, i64) = (10 * 60 * 1_000_000_000, 5 * 60 * 1_000_000_000);
 /// Parameters that all pages share.
 const SHARED: [&str; 3] = ["since", "until", "live"];
 
@@ -41,6 +43,23 @@ impl View {
             params,
             now_ns: time::now_ns(),
         })
+    }
+
+    /// The same of a page that can show what was around the moment `at`, and that moment.
+    pub(super) fn read_around(
+        uri: &Uri,
+        params: Params,
+        own: &[&str],
+    ) -> Result<(Self, Option<i64>), ApiError> {
+        let mut view = Self::read(uri, params, &[own, &["at"]].concat())?;
+        let at_ns = view.params.moment("at")?;
+        if let Some(at_ns) = at_ns {
+            view.range = Range {
+                since_ns: at_ns - AROUND_NS.0,
+                until_ns: (at_ns + AROUND_NS.1).min(view.now_ns).max(at_ns),
+            };
+        }
+        Ok((view, at_ns))
     }
 
     /// The range as the picker names it; absent when it does not end now.

@@ -6,9 +6,9 @@ use maud::{Markup, html};
 use opentelemetry::{SpanId, TraceId};
 
 use super::address::Address;
-use super::format;
 use super::parts::{self, Colours};
 use super::trace::logs_link;
+use super::{format, machines};
 use crate::query::time::{rfc3339, seconds};
 use crate::query::trace::{Event, Span};
 use crate::query::traces::Status;
@@ -115,8 +115,9 @@ pub(super) fn waterfall(
     logs: &HashMap<SpanId, i64>,
     chosen: Option<SpanId>,
 ) -> Markup {
+    let in_containers = tree.rows.iter().any(|row| container_of(row.span).is_some());
     html! {
-        section.waterfall aria-label="Spans" {
+        section class={ "waterfall" @if in_containers { " in-containers" } } aria-label="Spans" {
             div.ruler aria-hidden="true" { span.ticks {
                 @for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
                     span { (format::duration(seconds(tree.end_ns - tree.start_ns) * share)) }
@@ -172,8 +173,17 @@ fn summary(
             @if let Some(metric) = metric_link(row) {
                 a href=(metric) data-testid="span-metric" title="The latency of its route at that time" { "metric" }
             }
+            @if let Some(id) = container_of(span) {
+                a href=(machines::container_at(id, span.start_ns)) data-testid="span-container"
+                    title="The container it ran in, at that time" { "container" }
+            }
         }
     }
+}
+
+/// The id of the container that a span ran in.
+fn container_of(span: &Span) -> Option<&str> {
+    span.resource.get("container.id")?.as_str()
 }
 
 /// The latency of the span's route around its start.
@@ -196,6 +206,7 @@ fn detail(span: &Span, trace_start_ns: i64) -> Markup {
                 span { "kind " b { (kind.as_str().unwrap_or_default()) } }
                 span { "scope " b { (span.scope) } }
                 span { "span " code { (span.span_id) } }
+                (machines::where_it_ran(&span.resource, span.start_ns))
             }
             @if !span.status_message.is_empty() { p.failed { (span.status_message) } }
             (parts::attributes("Attributes", &span.attributes))

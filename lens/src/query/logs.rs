@@ -26,6 +26,12 @@ pub struct Wanted<'a> {
     pub span_id: Option<SpanId>,
     /// `service.name`.
     pub service: Option<&'a str>,
+    /// `host.name`.
+    pub host: Option<&'a str>,
+    /// `container.id`, also abbreviated to at least 12 digits, or `container.name`.
+    pub container: Option<&'a str>,
+    /// `log.file.path` or `log.file.name`.
+    pub file: Option<&'a str>,
     /// Lowest severity number.
     pub min_severity: i64,
     /// Contained in body, event name or attributes; upper and lower case of ASCII letters are the same.
@@ -92,26 +98,41 @@ struct Row {
     scope: String,
 }
 
-const OF_TRACE: &str = "
-    SELECT logs.*, service_name, resources.attributes AS resource_attributes
-    FROM logs JOIN resources ON resources.id = resource_id
-    WHERE trace_id = ?9 AND time_ns BETWEEN ?1 AND ?2
-      AND (?4 IS NULL OR service_name = ?4)
+/// What a record must meet besides its time. The resources that meet it are looked up once, not for each record.
+macro_rules! conditions {
+    () => {
+        r#"(?4 IS NULL OR service_name = ?4)
       AND (?5 IS NULL OR span_id = ?5)
       AND severity >= ?6
-      AND (?7 IS NULL OR body LIKE ?7 ESCAPE '\\' OR event_name LIKE ?7 ESCAPE '\\' OR logs.attributes LIKE ?7 ESCAPE '\\')
-    ORDER BY time_ns DESC, logs.id DESC LIMIT min(?8, ?3)";
+      AND (?7 IS NULL OR body LIKE ?7 ESCAPE '\' OR event_name LIKE ?7 ESCAPE '\' OR log.attributes LIKE ?7 ESCAPE '\')
+      AND (?9 IS NULL OR resource_id IN (SELECT id FROM resources WHERE attributes ->> '$."host.name"' = ?9))
+      AND (?10 IS NULL OR resource_id IN (
+            SELECT id FROM resources
+            WHERE attributes ->> '$."container.name"' = ?10 OR attributes ->> '$."container.id"' = ?10
+               OR (length(?10) >= 12 AND substr(attributes ->> '$."container.id"', 1, length(?10)) = ?10)
+               OR (length(attributes ->> '$."container.id"') >= 12
+                   AND substr(?10, 1, length(attributes ->> '$."container.id"')) = attributes ->> '$."container.id"')))
+      AND (?11 IS NULL OR log.attributes ->> '$."log.file.path"' = ?11 OR log.attributes ->> '$."log.file.name"' = ?11)"#
+    };
+}
+
+const OF_TRACE: &str = concat!(
+    "SELECT log.*, service_name, resources.attributes AS resource_attributes
+     FROM logs AS log JOIN resources ON resources.id = resource_id
+     WHERE trace_id = ?12 AND time_ns BETWEEN ?1 AND ?2 AND ",
+    conditions!(),
+    " ORDER BY time_ns DESC, log.id DESC LIMIT min(?8, ?3)"
+);
 
 /// The inner query is a co-routine that stops when the outer one does; CROSS JOIN keeps its order.
-const BY_TIME: &str = "
-    SELECT log.*, service_name, resources.attributes AS resource_attributes
-    FROM (SELECT * FROM logs WHERE time_ns BETWEEN ?1 AND ?2 ORDER BY time_ns DESC, id DESC LIMIT ?3) AS log
-    CROSS JOIN resources ON resources.id = resource_id
-    WHERE (?4 IS NULL OR service_name = ?4)
-      AND (?5 IS NULL OR span_id = ?5)
-      AND severity >= ?6
-      AND (?7 IS NULL OR body LIKE ?7 ESCAPE '\\' OR event_name LIKE ?7 ESCAPE '\\' OR log.attributes LIKE ?7 ESCAPE '\\')
-    LIMIT ?8";
+const BY_TIME: &str = concat!(
+    "SELECT log.*, service_name, resources.attributes AS resource_attributes
+     FROM (SELECT * FROM logs WHERE time_ns BETWEEN ?1 AND ?2 ORDER BY time_ns DESC, id DESC LIMIT ?3) AS log
+     CROSS JOIN resources ON resources.id = resource_id
+     WHERE ",
+    conditions!(),
+    " LIMIT ?8"
+);
 
 /// Searches.
 pub async fn search(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Found, QueryError> {
@@ -128,7 +149,10 @@ pub async fn search(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Found, Quer
         .bind(wanted.span_id.map(|id| id.to_bytes().to_vec()))
         .bind(wanted.min_severity)
         .bind(wanted.text.map(like_pattern))
-        .bind(wanted.limit);
+        .bind(wanted.limit)
+        .bind(wanted.host)
+        .bind(wanted.container)
+        .bind(wanted.file);
     if let Some(trace_id) = wanted.trace_id {
         query = query.bind(trace_id.to_bytes().to_vec());
     }

@@ -1,12 +1,17 @@
 //! Reads the store for the API and the page: SQL and arithmetic, no HTTP. Each query is bounded by a range and a limit and
 //! runs on the read-only connections, so that neither ingest nor another reader waits for it.
 
+pub mod container;
+pub mod containers;
 pub mod exemplars;
 pub mod histogram;
+pub mod host;
+pub mod hosts;
 pub mod ids;
 pub mod logs;
 pub mod metrics;
 pub mod names;
+pub mod readings;
 pub mod selection;
 pub mod series;
 pub mod services;

@@ -8,6 +8,7 @@ mod ingest_logs;
 mod ingest_metrics;
 mod ingest_refusals;
 mod ingest_traces;
+mod machines;
 mod page;
 mod process;
 mod retention;

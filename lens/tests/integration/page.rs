@@ -1,8 +1,10 @@
 //! The page as plain HTTP: what it answers, that it escapes what it shows, and what its headers forbid.
 
+use std::sync::Arc;
+
 use reqwest::StatusCode;
 use serde_json::json;
-use trivium_lens::model::{Batch, LogRecord, Span};
+use trivium_lens::model::{Batch, LogRecord, Resource, Span};
 
 use crate::sample;
 use crate::seed::{SeededLens, log_record, resource, server_span, span_id, trace_id};
@@ -19,7 +21,14 @@ async fn html(lens: &SeededLens, path: &str) -> (StatusCode, String) {
 /// A span and a log record whose every text is hostile.
 fn hostile() -> Batch {
     let now_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap() - 1_000_000_000;
-    let resource = resource(HOSTILE, HOSTILE);
+    let attributes = json!({
+        "container.id": HOSTILE, "container.image.name": HOSTILE, "container.name": HOSTILE, "host.name": HOSTILE,
+        "service.instance.id": HOSTILE, "service.name": HOSTILE,
+    });
+    let resource = Arc::new(Resource {
+        attributes: attributes.to_string(),
+        ..Resource::clone(&resource(HOSTILE, HOSTILE))
+    });
     let span = Span {
         name: HOSTILE.to_owned(),
         scope: HOSTILE.into(),
@@ -64,6 +73,11 @@ async fn every_page_escapes_what_programs_sent() {
         service,
         &format!("{service}?route={query}"),
         &format!("/logs?q={query}"),
+        &format!("/logs?container={query}&host={query}"),
+        "/hosts",
+        "/hosts/%3Cscript%3Ealert(1)%3C%2Fscript%3E%22'&",
+        "/containers",
+        "/containers/%3Cscript%3Ealert(1)%3C%2Fscript%3E%22'&",
     ];
     for page in pages {
         let (status, body) = html(&lens, page).await;

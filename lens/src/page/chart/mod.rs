@@ -7,5 +7,7 @@ pub(super) mod plot;
 pub(super) mod scale;
 
 mod latency;
+mod readings;
 
 pub(super) use latency::{Latency, latency};
+pub(super) use readings::readings;

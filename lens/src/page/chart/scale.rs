@@ -124,6 +124,15 @@ pub(in crate::page) fn linear_top(max: f64) -> f64 {
     }
 }
 
+/// The same for bytes: the next of 1, 2, 5, 10, … 500 times a power of 1024.
+pub(in crate::page) fn binary_top(max: f64) -> f64 {
+    let mut unit = 1.0;
+    while max / unit >= 1_000.0 {
+        unit *= 1_024.0;
+    }
+    linear_top(max / unit) * unit
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +144,15 @@ mod tests {
                 .zip(expected)
                 .all(|(a, b)| (a / b - 1.0).abs() < 1e-6);
         assert!(same, "got {got:?}, expected {expected:?}");
+    }
+
+    #[test]
+    fn the_top_of_bytes_is_round_in_their_unit() {
+        let mebi = 1_048_576.0;
+        near(
+            &[3.0 * mebi, 700.0 * mebi, 0.0].map(binary_top),
+            &[5.0 * mebi, 1_000.0 * mebi, 1.0],
+        );
     }
 
     #[test]
