@@ -115,6 +115,12 @@ impl LogBatch {
         mem::take(&mut self.request)
     }
 
+    /// Gives the memory of a request that was taken out back, for the next one.
+    pub fn give_back(&mut self, memory: Vec<u8>) {
+        self.request = memory;
+        self.request.clear();
+    }
+
     fn start_run(&mut self, source: SourceKey, resource: &[u8], scope: &[u8]) {
         self.end_run();
         let resource_logs = open(&mut self.request, 1);

@@ -43,11 +43,13 @@ mod tests;
 use std::{fmt, io, time::Duration};
 
 pub use self::{
-    frame::{Frame, Header, Signal},
+    frame::{Frame, Header},
     losses::SpoolLoss,
     open::Recovery,
     queue::Spool,
 };
+
+use trivium_otlp::Signal;
 
 use crate::state_dir::StateDir;
 
