@@ -17,12 +17,11 @@
 //! | 40..44 | CRC32C of bytes 0..40 |
 //! | 44.. | payload |
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+
+use super::Signal;
 
 /// Of the header.
 pub const HEADER_BYTES: usize = 44;
@@ -35,37 +34,14 @@ const VERSION: u8 = 1;
 /// The fastest of the usual ones: the spool fills when there is enough else to do.
 const COMPRESSION_LEVEL: i32 = 1;
 
-/// Which of OTLP's services a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Signal {
-    /// Spans.
-    Traces,
-    /// Data points.
-    Metrics,
-    /// Log records.
-    Logs,
-}
+/// Every signal, in the order of their codes on disk, which start with 1.
+pub(super) const SIGNALS: [Signal; 3] = [Signal::Traces, Signal::Metrics, Signal::Logs];
 
-impl Signal {
-    /// Every signal.
-    pub const ALL: [Self; 3] = [Self::Traces, Self::Metrics, Self::Logs];
-
-    fn code(self) -> u8 {
-        self as u8 + 1
-    }
-
-    fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|signal| signal.code() == code)
-    }
-}
-
-impl fmt::Display for Signal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Traces => "traces",
-            Self::Metrics => "metrics",
-            Self::Logs => "logs",
-        })
+fn code(signal: Signal) -> u8 {
+    match signal {
+        Signal::Traces => 1,
+        Signal::Metrics => 2,
+        Signal::Logs => 3,
     }
 }
 
@@ -117,7 +93,9 @@ impl Header {
         }
         Some(Self {
             seq: u64_at(8),
-            signal: Signal::from_code(bytes[5])?,
+            signal: SIGNALS
+                .into_iter()
+                .find(|signal| code(*signal) == bytes[5])?,
             items: u32_at(24),
             time_unix_nano: u64_at(16),
             payload_bytes: u32_at(28),
@@ -130,7 +108,7 @@ impl Header {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..4].copy_from_slice(&MAGIC);
         bytes[4] = VERSION;
-        bytes[5] = self.signal.code();
+        bytes[5] = code(self.signal);
         bytes[8..16].copy_from_slice(&self.seq.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.time_unix_nano.to_le_bytes());
         bytes[24..28].copy_from_slice(&self.items.to_le_bytes());

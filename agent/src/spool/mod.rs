@@ -36,6 +36,7 @@ mod losses;
 mod open;
 mod queue;
 pub mod segment;
+mod signal;
 
 #[cfg(test)]
 mod tests;
@@ -43,10 +44,11 @@ mod tests;
 use std::{fmt, io, time::Duration};
 
 pub use self::{
-    frame::{Frame, Header, Signal},
+    frame::{Frame, Header},
     losses::SpoolLoss,
     open::Recovery,
     queue::Spool,
+    signal::Signal,
 };
 
 use crate::state_dir::StateDir;
