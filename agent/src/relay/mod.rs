@@ -4,8 +4,8 @@
 //! [`Deliver`] has it safe; what a request is refused for is told in the protocol's own words, with the time to wait where
 //! there is one.
 //!
-//! It promises: memory is bounded by [`IN_FLIGHT_BYTES`] and [`MAX_CONNECTIONS`], whatever is sent; what does not fit is
-//! refused and to be sent again, never dropped. When it is told to end, running requests are still answered.
+//! It promises: memory is bounded by [`IN_FLIGHT_BYTES`], and 256 KiB that are not yet read of each of [`MAX_CONNECTIONS`],
+//! whatever is sent; what does not fit is refused and to be sent again, never dropped. When it is told to end, running requests are still answered.
 //!
 //! It does not speak TLS, nor JSON: it is for programs of this host, whose SDKs send protobuf.
 //!
@@ -49,7 +49,8 @@ pub struct Settings {
 
 /// Takes requests and says when they are safe.
 pub trait Deliver: Clone + Send + Sync + 'static {
-    /// Returns when the Collector has acknowledged the request, or it is safe on disk.
+    /// Returns when the Collector has acknowledged the request, or it is safe on disk. It is dropped on the way when the
+    /// client goes away; the client then sends the request again.
     fn deliver(
         &self,
         signal: Signal,

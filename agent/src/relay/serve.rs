@@ -29,8 +29,8 @@ pub const MAX_CONNECTIONS: usize = 256;
 
 /// So many calls may run at once on one connection; more of a client wait in the client.
 const MAX_STREAMS: u32 = 64;
-/// What a client may send on a connection before it is read. The default of 64 KiB makes it wait for each large batch.
-const WINDOW_BYTES: u32 = 1 << 20;
+/// What a client may send on a connection before it is read. The default of 64 KiB makes it wait within a large batch.
+const WINDOW_BYTES: u32 = 256 << 10;
 const MAX_HEADER_BYTES: u32 = 16 << 10;
 /// Also how long an idle connection is kept: longer than the minute between a program's metrics.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(90);

@@ -295,6 +295,23 @@ async fn an_http_client_is_answered_with_the_response_of_its_service_whatever_it
 }
 
 #[tokio::test]
+async fn a_grpc_call_may_be_compressed_with_zstd() {
+    let running = start(Ok(None), None).await;
+    let sent = logs("one");
+    let compressed = zstd::bulk::compress(&sent.encode_to_vec(), 1).unwrap();
+    let mut framed = vec![1];
+    framed.extend((compressed.len() as u32).to_be_bytes());
+    framed.extend(compressed);
+    let headers = [GRPC, ("grpc-encoding", "zstd")];
+    let answer = running
+        .call(Signal::Logs.grpc_method(), &headers, framed)
+        .await;
+    assert_eq!(answer.body, [0; 5].as_slice(), "an empty message");
+    assert_enriched(&running.received()[0].1, &sent);
+    running.end().await;
+}
+
+#[tokio::test]
 async fn a_partial_success_reaches_the_client() {
     let partial_success = PartialSuccess {
         rejected: 3,
