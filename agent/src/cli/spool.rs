@@ -108,7 +108,9 @@ pub fn verify<D: StateDir>(dir: &D, out: &mut impl Write) -> Result<bool, SpoolC
                     writeln!(
                         out,
                         "{name}: the payload of frame {} at byte {offset} is damaged, {} {} items",
-                        header.seq, header.items, header.signal
+                        header.seq,
+                        header.items,
+                        header.signal.name()
                     )?;
                     damages += 1;
                     return Ok(());
@@ -165,7 +167,10 @@ fn line(out: &mut impl Write, header: &Header) -> io::Result<()> {
     writeln!(
         out,
         "{} {time:.3} {:7} {:6} items {:9} bytes",
-        header.seq, header.signal, header.items, header.payload_bytes
+        header.seq,
+        header.signal.name(),
+        header.items,
+        header.payload_bytes
     )
 }
 

@@ -14,7 +14,7 @@
 
 use crate::state_dir::{StateDir, StateFile};
 
-use super::{Action, SpoolError};
+use super::{Action, SpoolError, segment::END_OF_NUMBERS};
 
 const NAMES: [&str; 2] = ["spool.cursor.0", "spool.cursor.1"];
 const MAGIC: [u8; 4] = *b"TVSC";
@@ -45,7 +45,8 @@ fn slot<D: StateDir>(dir: &D, name: &str) -> Option<u64> {
     let mut bytes = [0; SLOT_BYTES];
     let read = dir.read_at(name, 0, &mut bytes).ok()?;
     let is_right = read == SLOT_BYTES && bytes == encode(decode(&bytes));
-    is_right.then(|| decode(&bytes))
+    let position = is_right.then(|| decode(&bytes))?;
+    (position < END_OF_NUMBERS).then_some(position)
 }
 
 fn decode(bytes: &[u8; SLOT_BYTES]) -> u64 {

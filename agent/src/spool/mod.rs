@@ -11,9 +11,9 @@
 //!
 //! | name | content |
 //! |---|---|
-//! | `00001790000000000000.spool` | a [segment](segment): [frames](frame) one after the other; the number of the first names it |
+//! | `00001790000000000000.spool` | a [segment]: [frames](frame) one after the other; the number of the first names it |
 //! | `00001790000000000000.damaged` | a segment that was done with and had damage; the newest four are kept to look at |
-//! | `spool.cursor.0`, `spool.cursor.1` | the [cursor](cursor): up to which number all is delivered or declared |
+//! | `spool.cursor.0`, `spool.cursor.1` | the cursor: up to which number all is delivered or declared |
 //!
 //! # Operations
 //!
@@ -36,6 +36,7 @@ mod losses;
 mod open;
 mod queue;
 pub mod segment;
+mod signal;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ pub use self::{
     losses::SpoolLoss,
     open::Recovery,
     queue::Spool,
+    signal::Signal,
 };
 
 use trivium_otlp::Signal;

@@ -13,7 +13,7 @@ use crate::{
 use super::{
     Action, Frame, Header, Limits, Signal, SpoolError, SpoolLoss,
     cursor::Cursor,
-    frame::{self, MAX_REQUEST_BYTES},
+    frame::{self, MAX_REQUEST_BYTES, SIGNALS},
     losses::Losses,
     segment::{self, Reader, SEGMENT_BYTES, Step},
 };
@@ -297,8 +297,7 @@ impl<D: StateDir> Spool<D> {
                 self.losses
                     .add(&segment.name, lost, LossReason::SpoolFull, known);
             };
-            let waiting =
-                Signal::ALL.map(|signal| (signal, segment.waiting.items[signal as usize]));
+            let waiting = SIGNALS.map(|signal| (signal, segment.waiting.items[signal as usize]));
             if waiting.iter().all(|(_, items)| *items == 0) {
                 add(None);
             }

@@ -19,6 +19,9 @@ use crate::state_dir::StateDir;
 /// A segment is closed when it is so large; the last group of frames may make it larger.
 pub const SEGMENT_BYTES: u64 = 16 << 20;
 
+/// No spool gets so far: numbers follow the microseconds since 1970. Below it none of their sums overflows.
+pub(super) const END_OF_NUMBERS: u64 = 1 << 62;
+
 const SUFFIX: &str = ".spool";
 const DAMAGED_SUFFIX: &str = ".damaged";
 /// What is read at once. Bytes on a failing disk are given up in steps of this, which double while they all fail.
@@ -47,7 +50,8 @@ pub fn damaged_first_seq(name: &str) -> Option<u64> {
 fn number(name: &str, suffix: &str) -> Option<u64> {
     let digits = name.strip_suffix(suffix)?;
     let is_ours = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_ours.then(|| digits.parse().ok())?
+    let number: Option<u64> = is_ours.then(|| digits.parse().ok())?;
+    number.filter(|number| *number < END_OF_NUMBERS)
 }
 
 /// What is found at an offset of a segment.

@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod corruption;
+mod kill;
 mod model;
 
 const SMALL: Limits = Limits {

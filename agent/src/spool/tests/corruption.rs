@@ -296,6 +296,23 @@ fn files_that_are_not_its_own_are_left_alone() {
 }
 
 #[test]
+fn numbers_that_no_spool_reaches_are_neither_segments_nor_cursors() {
+    let disk = Disk::new();
+    let name = segment::name(u64::MAX);
+    let frame = encode(u64::MAX, Signal::Logs, 5, SystemTime::now(), b"x").unwrap();
+    disk.dir.put(&name, &frame.bytes);
+    disk.dir.put("spool.cursor.1", &cursor_slot(u64::MAX));
+    let dir = disk.dir.clone();
+    let mut spool = open(&dir, Limits::default());
+    assert_eq!(drain(&mut spool), all_but(&[]));
+    assert_eq!(dir.content(&name), Some(frame.bytes), "left alone");
+    let mut spool = open(&dir, Limits::default());
+    spool.append(Signal::Logs, 1, &body(1, 0)).unwrap();
+    spool.sync().unwrap();
+    assert_eq!(drain(&mut spool), [1]);
+}
+
+#[test]
 fn the_newest_damaged_segments_are_kept_and_no_more() {
     let dir = FaultyDir::default();
     for first in 1..10 {

@@ -94,7 +94,7 @@ impl Model {
 
     fn act(&mut self, act: &Act) {
         match *act {
-            Act::Append { signal, length } => self.append(Signal::ALL[signal], length),
+            Act::Append { signal, length } => self.append(frame::SIGNALS[signal], length),
             Act::Sync => {
                 let promise = match self.spool.sync() {
                     Ok(()) => Promise::Given,
