@@ -117,7 +117,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             losses: VecDeque::new(),
             held: BTreeSet::new(),
             flush_at: now,
-            is_changed: true,
+            is_changed: false,
             saved_at: None,
             is_save_failing: false,
             turns: 0,
@@ -366,6 +366,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             self.sent_at = now;
             self.outlet.send(batch);
         } else {
+            // What comes before it has to be there before it.
+            self.outlet.keep_sent();
             self.outlet.keep(batch);
         }
     }
@@ -461,6 +463,20 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         self.declare();
     }
 
+    /// The file ends earlier than it did, though not before what was read.
+    pub(super) fn shrunk(&mut self, key: FileKey, size: u64) {
+        let Some(known) = self.table.files.get_mut(&key) else {
+            return;
+        };
+        self.losses.push_back(Loss {
+            path: known.tail.path.to_string_lossy().into_owned(),
+            bytes: size.max(known.tail.offset())..known.tail.size,
+            reason: LossReason::Truncated,
+        });
+        known.tail.size = size;
+        self.declare();
+    }
+
     /// Files that can't be read yet may be removed meanwhile; what is open stays.
     fn open_ready(&mut self) {
         let room = self.settings.open_files.saturating_sub(self.opened);
@@ -510,7 +526,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             return;
         }
         self.saved_at = Some(now);
-        let entries = self.table.entries().chain(self.dormant.iter().cloned());
+        let waiting = self.loaded.iter().chain(&self.dormant);
+        let entries = self.table.entries().chain(waiting.cloned());
         match self.checkpoints.save(entries) {
             Ok(()) => {
                 self.is_changed = false;

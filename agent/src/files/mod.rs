@@ -136,7 +136,8 @@ pub trait Outlet: Send {
     fn is_free(&self) -> bool;
     /// Sends a batch to the Collector.
     fn send(&mut self, batch: LogBatch);
-    /// As `send`, but straight into the spool, also while one is in flight: what it covers is about to vanish.
+    /// As `send`, but straight into the spool, also while one is in flight: what it covers is about to vanish. What is sent
+    /// later must not overtake it, or the order per file is lost.
     fn keep(&mut self, batch: LogBatch);
     /// Puts what is in flight into the spool, if that is not done yet: what it covers is about to vanish. May be called
     /// repeatedly.

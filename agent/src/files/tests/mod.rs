@@ -412,9 +412,12 @@ impl Rig {
 
     /// Steps until there is nothing to do but to wait.
     fn steps(&mut self) {
-        let now = self.now;
-        let engine = self.engine();
         for _ in 0..10_000 {
+            let now = self.now;
+            let engine = self.engine();
+            if now >= engine.reconcile_at {
+                engine.reconcile(now);
+            }
             engine.step(now);
             if !engine.is_busy() {
                 return;
@@ -425,15 +428,27 @@ impl Rig {
 
     /// A reconciliation and what follows from it.
     fn look(&mut self) {
-        for _ in 0..3 {
-            let now = self.now;
-            self.engine().reconcile(now);
+        self.reconcile();
+        // What asked for another one soon gets it.
+        self.wait(Duration::from_millis(500));
+        self.steps();
+        self.sweep();
+    }
+
+    fn reconcile(&mut self) {
+        let now = self.now;
+        self.engine().reconcile(now);
+        self.steps();
+    }
+
+    /// What the thread does every second while there are files that were removed.
+    fn sweep(&mut self) {
+        let now = self.now;
+        let engine = self.engine();
+        if engine.has_vanished() {
+            engine.sweep(now);
+            engine.keep_vanished(now);
             self.steps();
-            let waits = self.engine().reconcile_at > now + Duration::from_millis(100);
-            self.wait(Duration::from_millis(1));
-            if waits {
-                break;
-            }
         }
     }
 
