@@ -570,16 +570,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
     pub(super) fn is_settled(&self) -> bool {
         self.handed_over == 0 && !self.has_batch()
     }
-
-    /// Whether the assembler of the file's log holds a line of it.
-    pub(super) fn is_holding(&self, key: FileKey) -> bool {
-        self.table
-            .files
-            .get(&key)
-            .and_then(|known| self.table.logs.get(&known.log))
-            .and_then(|log| log.assembler.held())
-            .is_some_and(|(file, _)| file == key)
-    }
 }
 
 fn unix_nano() -> u64 {

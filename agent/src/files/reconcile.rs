@@ -356,16 +356,20 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             // An error shows at the next turn.
             let _ = self.offer(key, now, Tail::finish);
         }
-        if (is_over || is_proven_gone) && has_settled && self.is_holding(key) {
+        let is_covered = |engine: &Self| {
+            let known = engine.table.files.get(&key);
+            known.is_some_and(|known| known.frontier.covered() >= known.tail.offset())
+        };
+        // What an assembler holds of it is in no file any more.
+        if (is_over || is_proven_gone) && has_settled && !is_covered(self) {
             self.flush_log(log, u64::MAX, now);
         }
-        let is_holding = self.is_holding(key);
+        let is_covered = is_covered(self);
         let Some(known) = self.table.files.get(&key) else {
             return;
         };
         let is_read = is_over || known.is_compressed || !known.tail.is_behind();
-        let is_covered = known.frontier.covered() >= known.tail.offset();
-        if is_holding || !is_read || !is_covered || !known.frontier.is_settled() {
+        if !is_read || !is_covered || !known.frontier.is_settled() {
             return;
         }
         if is_over || (is_proven_gone && has_settled) {

@@ -33,7 +33,14 @@ mod threaded;
 /// One record per line; with `starts`, a record begins with a line that starts so, and goes on until the next one.
 struct Lines {
     starts: Option<&'static [u8]>,
-    held: Option<(FileKey, u64, Vec<u8>)>,
+    held: Option<Held>,
+}
+
+struct Held {
+    file: FileKey,
+    start: u64,
+    since_unix_nano: u64,
+    record: Vec<u8>,
 }
 
 impl Lines {
@@ -47,31 +54,42 @@ impl Lines {
 }
 
 impl Assembler for Lines {
-    fn offer(&mut self, file: FileKey, at: Range<u64>, line: &[u8], _: u64, batch: &mut LogBatch) {
+    fn offer(
+        &mut self,
+        file: FileKey,
+        at: Range<u64>,
+        line: &[u8],
+        observed_unix_nano: u64,
+        batch: &mut LogBatch,
+    ) {
         let Some(starts) = self.starts else {
             return Self::write(line, batch);
         };
         match &mut self.held {
-            Some((_, _, held)) if !line.starts_with(starts) => {
-                held.push(b'+');
-                held.extend_from_slice(line);
+            Some(held) if !line.starts_with(starts) => {
+                held.record.push(b'+');
+                held.record.extend_from_slice(line);
             }
             _ => {
                 self.flush(u64::MAX, batch);
-                self.held = Some((file, at.start, line.to_vec()));
+                self.held = Some(Held {
+                    file,
+                    start: at.start,
+                    since_unix_nano: observed_unix_nano,
+                    record: line.to_vec(),
+                });
             }
         }
     }
 
     fn held(&self) -> Option<(FileKey, u64)> {
-        self.held.as_ref().map(|(file, start, _)| (*file, *start))
+        self.held.as_ref().map(|held| (held.file, held.start))
     }
 
     fn flush(&mut self, older_than_unix_nano: u64, batch: &mut LogBatch) {
-        if older_than_unix_nano == u64::MAX
-            && let Some((_, _, record)) = self.held.take()
-        {
-            Self::write(&record, batch);
+        let is_old = |held: &mut Held| held.since_unix_nano < older_than_unix_nano;
+        if let Some(held) = self.held.take_if(is_old) {
+            Self::write(&held.record, batch);
         }
     }
 }
@@ -335,6 +353,7 @@ impl Rig {
                 exclude: Vec::new(),
                 start_at: StartAt::Beginning,
             }],
+            record_wait: Duration::from_secs(120),
             ..Settings::default()
         };
         Self {
