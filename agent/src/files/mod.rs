@@ -30,6 +30,7 @@ pub mod checkpoint;
 pub mod discovery;
 mod engine;
 pub mod frontier;
+mod handover;
 pub mod identity;
 mod log;
 pub mod pattern;
