@@ -1,4 +1,4 @@
-//! Gives files their turns, hands batches over, and moves frontiers and checkpoint when they are settled.
+//! Gives files their turns, and notes in the batch what it covers of them.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Assemblers, Ledger, Outcome, Outlet, PatternError, Settings,
+    Assemblers, Ledger, Outlet, PatternError, Settings,
     checkpoint::{Checkpoints, Entry, Saved},
     discovery::Discovery,
     frontier::Position,
@@ -22,10 +22,6 @@ use crate::{
     state_dir::StateDir,
 };
 
-/// The checkpoint is written at most as often as this.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// A batch that is in flight for longer means that the Collector is away.
-const AWAY_AFTER: Duration = Duration::from_secs(1);
 /// How many turns there are before outcomes and events are looked at again.
 const TURNS: usize = 16;
 
@@ -37,8 +33,8 @@ pub(super) struct Engine<D, O> {
     pub(super) table: Table,
     pub(super) assemblers: Box<dyn Assemblers>,
     pub(super) outlet: O,
-    ledger: Ledger,
-    checkpoints: Checkpoints<D>,
+    pub(super) ledger: Ledger,
+    pub(super) checkpoints: Checkpoints<D>,
     /// From the checkpoint, until the first reconciliation.
     pub(super) loaded: Vec<Entry>,
     /// Entries of files that no source names now; kept, because one may again.
@@ -49,18 +45,18 @@ pub(super) struct Engine<D, O> {
     pub(super) reconciled_at: Instant,
     pub(super) reconciliation_took: Duration,
     buffer: ReadBuffer,
-    batch: LogBatch,
-    batch_since: Option<Instant>,
-    spare: Vec<LogBatch>,
-    sent_at: Instant,
-    handed_over: usize,
-    losses: VecDeque<Loss>,
+    pub(super) batch: LogBatch,
+    pub(super) batch_since: Option<Instant>,
+    pub(super) spare: Vec<LogBatch>,
+    pub(super) sent_at: Instant,
+    pub(super) handed_over: usize,
+    pub(super) losses: VecDeque<Loss>,
     /// The logs whose assemblers hold lines.
     held: BTreeSet<LogKey>,
     flush_at: Instant,
     pub(super) is_changed: bool,
-    saved_at: Option<Instant>,
-    is_save_failing: bool,
+    pub(super) saved_at: Option<Instant>,
+    pub(super) is_save_failing: bool,
     turns: u64,
     opened: usize,
 }
@@ -117,7 +113,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             losses: VecDeque::new(),
             held: BTreeSet::new(),
             flush_at: now,
-            is_changed: true,
+            is_changed: false,
             saved_at: None,
             is_save_failing: false,
             turns: 0,
@@ -151,7 +147,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
     }
 
     /// Whether reading has to wait for an outcome.
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.batch.len() >= self.settings.batch_bytes
     }
 
@@ -321,122 +317,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
     }
 
-    fn start_linger(&mut self, now: Instant) {
-        if self.batch_since.is_none() && self.has_batch() {
-            self.batch_since = Some(now);
-        }
-    }
-
-    fn has_batch(&self) -> bool {
-        !self.batch.is_empty() || !self.batch.covers().is_empty()
-    }
-
-    /// Hands the batch over when it is full or has waited long enough (or, if `is_last`, as it is), and there is room.
-    pub(super) fn hand_over(&mut self, now: Instant, is_last: bool) {
-        let is_due = is_last
-            || self.is_full()
-            || self
-                .batch_since
-                .is_some_and(|since| now >= since + self.settings.linger);
-        if !is_due || !self.has_batch() {
-            return;
-        }
-        let is_without_records = self.batch.is_empty();
-        let is_free = self.outlet.is_free();
-        let may_go = is_without_records || is_free || (self.may_keep(now) && self.is_endangered());
-        if !may_go {
-            return;
-        }
-        for cover in self.batch.covers() {
-            if let Some(known) = self.table.files.get_mut(&cover.file) {
-                known.frontier.hand_over();
-            }
-        }
-        let next = self.spare.pop().unwrap_or_default();
-        let batch = std::mem::replace(&mut self.batch, next);
-        self.batch_since = None;
-        if is_without_records {
-            return self.outcome(Outcome {
-                batch,
-                result: Ok(()),
-            });
-        }
-        self.handed_over += 1;
-        if is_free {
-            self.sent_at = now;
-            self.outlet.send(batch);
-        } else {
-            self.outlet.keep(batch);
-        }
-    }
-
-    /// Whether a batch may go straight into the spool: the Collector is away, and the one before is there already.
-    fn may_keep(&self, now: Instant) -> bool {
-        !self.outlet.is_free() && now >= self.sent_at + AWAY_AFTER && self.handed_over < 2
-    }
-
-    /// Whether the batch has lines that are in no file any more.
-    fn is_endangered(&self) -> bool {
-        self.batch.covers().iter().any(|cover| {
-            self.table
-                .files
-                .get(&cover.file)
-                .is_some_and(|known| known.is_vanished)
-        })
-    }
-
-    /// Whether files are being read, or in flight, that are in no folder any more.
-    pub(super) fn has_vanished(&self) -> bool {
-        self.table.files.values().any(|known| known.is_vanished)
-    }
-
-    /// Saves from the memory what is in no file any more, if the Collector is away.
-    pub(super) fn keep_vanished(&mut self, now: Instant) {
-        let is_in_flight = self
-            .table
-            .files
-            .values()
-            .any(|known| known.is_vanished && known.frontier.is_waiting());
-        if is_in_flight && !self.outlet.is_free() && now >= self.sent_at + AWAY_AFTER {
-            self.outlet.keep_sent();
-        }
-    }
-
-    /// Takes the outcomes.
-    pub(super) fn settle(&mut self) {
-        for outcome in self.outlet.outcomes() {
-            self.handed_over = self.handed_over.saturating_sub(1);
-            self.outcome(outcome);
-        }
-        self.declare();
-    }
-
-    fn outcome(&mut self, outcome: Outcome) {
-        let Outcome { mut batch, result } = outcome;
-        let now = SystemTime::now();
-        for cover in batch.covers() {
-            let Some(known) = self.table.files.get_mut(&cover.file) else {
-                continue;
-            };
-            let Some(bytes) = known.frontier.settle(cover.up_to) else {
-                continue;
-            };
-            self.is_changed = true;
-            match result {
-                Ok(()) => known.last_acknowledged = Some(now),
-                Err(reason) => self.losses.push_back(Loss {
-                    path: known.tail.path.to_string_lossy().into_owned(),
-                    bytes,
-                    reason,
-                }),
-            }
-        }
-        batch.clear();
-        if self.spare.len() < 2 {
-            self.spare.push(batch);
-        }
-    }
-
     /// The file is not the one any more that it was. What was not read of it is lost.
     pub(super) fn over(&mut self, key: FileKey, verdict: Verdict) {
         self.table.unname(key);
@@ -458,6 +338,20 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 },
             });
         }
+        self.declare();
+    }
+
+    /// The file ends earlier than it did, though not before what was read.
+    pub(super) fn shrunk(&mut self, key: FileKey, size: u64) {
+        let Some(known) = self.table.files.get_mut(&key) else {
+            return;
+        };
+        self.losses.push_back(Loss {
+            path: known.tail.path.to_string_lossy().into_owned(),
+            bytes: size.max(known.tail.offset())..known.tail.size,
+            reason: LossReason::Truncated,
+        });
+        known.tail.size = size;
         self.declare();
     }
 
@@ -498,41 +392,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
     }
 
-    fn save_if_due(&mut self, now: Instant) {
-        if self.save_at().is_some_and(|due| now >= due) {
-            self.save(now);
-        }
-    }
-
-    /// Writes the checkpoint, if it changed.
-    pub(super) fn save(&mut self, now: Instant) {
-        if !self.is_changed {
-            return;
-        }
-        self.saved_at = Some(now);
-        let entries = self.table.entries().chain(self.dormant.iter().cloned());
-        match self.checkpoints.save(entries) {
-            Ok(()) => {
-                self.is_changed = false;
-                self.is_save_failing = false;
-            }
-            Err(error) => {
-                if !self.is_save_failing {
-                    tracing::error!(%error, "the checkpoint can't be written; a restart would send again what is acknowledged from now on");
-                }
-                self.is_save_failing = true;
-            }
-        }
-    }
-
-    fn save_at(&self) -> Option<Instant> {
-        match self.saved_at {
-            _ if !self.is_changed => None,
-            Some(saved) => Some(saved + SAVE_EVERY),
-            None => Some(self.reconciled_at),
-        }
-    }
-
     /// When there is something to do without an event.
     pub(super) fn next_due(&self) -> Instant {
         let mut due = self.reconcile_at;
@@ -547,21 +406,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             due = due.min(self.flush_at);
         }
         due
-    }
-
-    /// Whether all that was read is settled.
-    pub(super) fn is_settled(&self) -> bool {
-        self.handed_over == 0 && !self.has_batch()
-    }
-
-    /// Whether the assembler of the file's log holds a line of it.
-    pub(super) fn is_holding(&self, key: FileKey) -> bool {
-        self.table
-            .files
-            .get(&key)
-            .and_then(|known| self.table.logs.get(&known.log))
-            .and_then(|log| log.assembler.held())
-            .is_some_and(|(file, _)| file == key)
     }
 }
 

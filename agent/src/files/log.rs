@@ -41,6 +41,8 @@ pub(super) struct Known {
     pub(super) is_ready: bool,
     /// How many reconciliations in a row did not find it.
     pub(super) missing: u32,
+    /// When the first of these was.
+    pub(super) missing_since: Instant,
     /// No folder names it, or it was truncated: what it had is in memory only.
     pub(super) is_vanished: bool,
     /// Not the file any more that it was: never read again, and kept only until what it had is settled.
@@ -140,6 +142,7 @@ impl Table {
                 log,
                 is_ready: false,
                 missing: 0,
+                missing_since: now,
                 is_vanished: false,
                 is_over: false,
                 grown_at: now,

@@ -13,6 +13,8 @@
 //! - What was written between the last look at a file and its truncation or removal is unknown, so it can't be declared.
 //! - A file of which a part is copied to another file (`copytruncate`) under a name that the patterns match is read again
 //!   under that name; exclude such names.
+//! - A file that is found, gets a name that no pattern matches, and is not in the checkpoint yet (which is written once a
+//!   second) when the process dies, is not found again.
 //! - What is written to a rotated file after its successor was read comes after the successor's lines.
 //! - A line that an assembler holds, holds back the acknowledged offset of its file and of that file's successors.
 //! - When a batch is refused, its file's checkpoint may be saved before the record that declares it is acknowledged.
@@ -28,6 +30,7 @@ pub mod checkpoint;
 pub mod discovery;
 mod engine;
 pub mod frontier;
+mod handover;
 pub mod identity;
 mod log;
 pub mod pattern;
@@ -136,7 +139,8 @@ pub trait Outlet: Send {
     fn is_free(&self) -> bool;
     /// Sends a batch to the Collector.
     fn send(&mut self, batch: LogBatch);
-    /// As `send`, but straight into the spool, also while one is in flight: what it covers is about to vanish.
+    /// As `send`, but straight into the spool, also while one is in flight: what it covers is about to vanish. What is sent
+    /// later must not overtake it, or the order per file is lost.
     fn keep(&mut self, batch: LogBatch);
     /// Puts what is in flight into the spool, if that is not done yet: what it covers is about to vanish. May be called
     /// repeatedly.

@@ -28,7 +28,8 @@ const SHARE: u32 = 20;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 /// When a missing file is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// So many reconciliations in a row prove that a file is gone.
+/// So many reconciliations in a row prove that a file is gone, if they are [`LOOK_AGAIN`] apart: one may have come in the
+/// middle of a rotation.
 const PROOF: u32 = 2;
 
 /// Where a file is.
@@ -217,7 +218,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         for key in missing {
             if !found.contains(&key) {
-                self.lost(key);
+                self.lost(key, now);
             }
         }
     }
@@ -233,15 +234,26 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         };
         known.missing = 0;
         // As long as it is open, its inode is given to no other file.
-        if !is_placed && !known.tail.is_open() {
-            match known.tail.open() {
-                Ok(Verdict::Same) | Err(_) => {}
-                Ok(changed) => {
-                    self.over(key, changed);
-                    return false;
-                }
+        let may_be_other = !is_placed && !known.tail.is_open();
+        let has_shrunk = place.size < known.tail.size;
+        if may_be_other || has_shrunk {
+            let verdict = match known.tail.verify() {
+                // Not even the guard can tell whether it is still the file whose bytes were not read.
+                Ok(Verdict::Same) if has_shrunk && known.tail.offset() == 0 => Verdict::Truncated,
+                Ok(verdict) => verdict,
+                Err(_) => Verdict::Same,
+            };
+            if verdict != Verdict::Same {
+                self.over(key, verdict);
+                return false;
             }
         }
+        if has_shrunk {
+            self.shrunk(key, place.size);
+        }
+        let Some(known) = self.table.files.get_mut(&key) else {
+            return false;
+        };
         known.tail.size = known.tail.size.max(place.size);
         if known.seen != place.seen {
             known.seen = place.seen;
@@ -256,12 +268,17 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
     }
 
     /// The file is in no folder where it could be.
-    fn lost(&mut self, key: FileKey) {
+    fn lost(&mut self, key: FileKey, now: Instant) {
         self.table.unplace(key);
         let Some(known) = self.table.files.get_mut(&key) else {
             return;
         };
-        known.missing += 1;
+        if known.missing == 0 {
+            known.missing_since = now;
+        }
+        if known.missing == 0 || now >= known.missing_since + LOOK_AGAIN {
+            known.missing += 1;
+        }
         if known.tail.is_open() {
             known.is_vanished = true;
             self.table.make_ready(key);
@@ -339,16 +356,20 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             // An error shows at the next turn.
             let _ = self.offer(key, now, Tail::finish);
         }
-        if (is_over || is_proven_gone) && has_settled && self.is_holding(key) {
+        let is_covered = |engine: &Self| {
+            let known = engine.table.files.get(&key);
+            known.is_some_and(|known| known.frontier.covered() >= known.tail.offset())
+        };
+        // What an assembler holds of it is in no file any more.
+        if (is_over || is_proven_gone) && has_settled && !is_covered(self) {
             self.flush_log(log, u64::MAX, now);
         }
-        let is_holding = self.is_holding(key);
+        let is_covered = is_covered(self);
         let Some(known) = self.table.files.get(&key) else {
             return;
         };
         let is_read = is_over || known.is_compressed || !known.tail.is_behind();
-        let is_covered = known.frontier.covered() >= known.tail.offset();
-        if is_holding || !is_read || !is_covered || !known.frontier.is_settled() {
+        if !is_read || !is_covered || !known.frontier.is_settled() {
             return;
         }
         if is_over || (is_proven_gone && has_settled) {

@@ -158,6 +158,17 @@ impl Tail {
         Ok(verdict)
     }
 
+    /// Compares it with what is remembered, also while it is open.
+    ///
+    /// # Errors
+    /// When it can't be opened or read.
+    pub fn verify(&mut self) -> io::Result<Verdict> {
+        match &self.file {
+            Some(file) => self.judge(file, file.metadata()?.len()),
+            None => self.open(),
+        }
+    }
+
     fn judge(&self, file: &File, size: u64) -> io::Result<Verdict> {
         let mut bytes = [0; HEAD_BYTES];
         let head = &mut bytes[..usize::from(self.head.length)];

@@ -1,1 +1,122 @@
+//! The real thread, woken by inotify.
 
+use super::*;
+use crate::files::{FileStatus, Files};
+
+struct Running {
+    rig: Rig,
+    files: Option<Files>,
+}
+
+impl Running {
+    fn start(rig: Rig) -> Self {
+        rig.outlet.sent.lock().unwrap().acknowledges_at_once = true;
+        let mut running = Self { rig, files: None };
+        running.restart();
+        running
+    }
+
+    fn restart(&mut self) {
+        let losses = Arc::clone(&self.rig.losses);
+        let files = Files::start(
+            self.rig.settings.clone(),
+            self.rig.dir.clone(),
+            Box::new(MakeLines(None)),
+            self.rig.outlet.clone(),
+            Box::new(move |loss, _| losses.lock().unwrap().push(loss)),
+        );
+        self.files = Some(files.unwrap());
+    }
+
+    fn stop(&mut self) {
+        let files = self.files.take().unwrap();
+        files.stop(Duration::from_secs(5)).unwrap();
+    }
+
+    fn status(&self) -> Vec<FileStatus> {
+        self.files.as_ref().unwrap().status().unwrap()
+    }
+
+    /// Waits until as many lines have been delivered.
+    fn delivered(&mut self, count: usize) -> Vec<String> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.rig.outlet.sent.lock().unwrap().delivered.len() < self.rig.seen + count {
+            assert!(Instant::now() < deadline, "{:?}", self.rig.delivered());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.rig.delivered()
+    }
+}
+
+/// No reconciliation but those that events ask for.
+fn rig() -> Rig {
+    let mut rig = Rig::new(&["**/*.log"]);
+    rig.settings.reconcile_every = Duration::from_secs(3600);
+    rig
+}
+
+#[test]
+fn events_alone_tell_of_lines_new_files_new_folders_and_rotations() {
+    let mut running = Running::start(rig());
+    running.rig.append("a.log", "1\n");
+    assert_eq!(running.delivered(1), ["1"]);
+    running.rig.append("a.log", "2\n");
+    assert_eq!(running.delivered(1), ["2"]);
+    fs::create_dir(running.rig.path("x")).unwrap();
+    running.rig.append("x/b.log", "3\n");
+    assert_eq!(running.delivered(1), ["3"]);
+    running.rig.rename("a.log", "a.1");
+    running.rig.append("a.1", "4\n");
+    running.rig.append("a.log", "5\n");
+    assert_eq!(running.delivered(2), ["4", "5"]);
+    running.rig.truncate("a.log");
+    running.rig.append("a.log", "6\n7\n");
+    assert_eq!(running.delivered(2), ["6", "7"]);
+    running.stop();
+    assert_eq!(
+        running.rig.saved(),
+        [("a.1", 6), ("x/b.log", 2), ("a.log", 4)].map(|(path, at)| (path.to_owned(), at))
+    );
+    assert_eq!(running.rig.losses(), []);
+}
+
+#[test]
+fn a_stop_hands_over_what_was_read_and_a_start_goes_on_from_there() {
+    let mut running = Running::start(rig());
+    running.rig.settings.linger = Duration::from_secs(3600);
+    running.stop();
+    running.restart();
+    running.rig.append("a.log", "1\n2\n");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while running.status().first().is_none_or(|file| file.read < 4) {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(running.status()[0].acknowledged, 0);
+    running.stop();
+    assert_eq!(running.rig.delivered(), ["1", "2"]);
+    running.rig.append("a.log", "3\n");
+    running.restart();
+    running.stop();
+    running.rig.settings.linger = Duration::from_millis(1);
+    running.restart();
+    assert_eq!(running.delivered(1), ["3"]);
+    let status = running.status();
+    assert_eq!(status[0].lag_bytes(), 0);
+    running.stop();
+}
+
+#[test]
+fn an_overflow_of_the_kernels_queue_starts_a_full_reconciliation() {
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let limit: usize = limit.trim().parse().unwrap();
+    let mut watch = crate::files::watch::Watch::new();
+    let root = tempfile::tempdir().unwrap();
+    watch.add(root.path());
+    for event in 0..=limit {
+        fs::write(root.path().join(["a", "b"][event % 2]), "x").unwrap();
+    }
+    let mut last = None;
+    watch.events(&mut |event| last = Some(event));
+    assert_eq!(last, Some(crate::files::watch::Event::Overflow));
+}
