@@ -216,7 +216,7 @@ impl ContainerDirectory {
             Format::Cri
         };
         let key = live.to_string_lossy().into_owned();
-        let id = docker_id.or_else(|| kubernetes::id_of_log(folder, &live));
+        let id = docker_id.or_else(|| kubernetes::id_of_log(folder, &live, &pod));
         // A log that was found before its link gets its id late.
         let found = match &id {
             Some(id) if !known.entries.contains_key(id) => known.entries.remove(&key),
