@@ -28,6 +28,8 @@ pub struct ContainerLog {
     pub format: Format,
     /// Whose records they are.
     pub origin: Arc<Origin>,
+    /// What people call the container: its name, for Kubernetes `NAMESPACE/POD/CONTAINER`, its id where there is no name.
+    pub name: String,
 }
 
 /// What is known about the containers of this host. Shared by threads.
@@ -50,6 +52,7 @@ struct Known {
 #[derive(Debug)]
 struct Entry {
     origin: Arc<Origin>,
+    name: String,
     /// What describes it.
     description: Description,
 }
@@ -79,11 +82,10 @@ impl ContainerDirectory {
         if let Some(folder) = &self.settings.docker
             && let Some(id) = docker::id_of_log(folder, path)
         {
-            let origin = self.of_docker(&mut self.known(), folder, &id);
-            return Some(ContainerLog {
-                format: Format::Docker,
-                origin,
-            });
+            return Some(
+                self.of_docker(&mut self.known(), folder, &id)
+                    .log(Format::Docker),
+            );
         }
         let folder = self.settings.kubernetes.as_ref()?;
         self.of_kubernetes(&mut self.known(), folder, path)
@@ -101,7 +103,8 @@ impl ContainerDirectory {
         if let Some(folder) = &self.settings.docker
             && docker::version(&docker::config_path(folder, id)).is_some()
         {
-            return Some(self.of_docker(&mut known, folder, id).identity().resource);
+            let entry = self.of_docker(&mut known, folder, id);
+            return Some(entry.origin.identity().resource);
         }
         let log = self.settings.kubernetes.as_ref().and_then(|folder| {
             let path = kubernetes::log_of_id(folder, id)?;
@@ -117,17 +120,18 @@ impl ContainerDirectory {
     pub fn refresh(&self) {
         let mut known = self.known();
         known.unknown.clear();
+        let mut changed = Vec::new();
         known.entries.retain(|id, entry| {
             let is_there = match &mut entry.description {
                 Description::File(path, version) => {
                     let now = docker::version(path);
                     // A description that is gone says nothing new about the lines that are left.
-                    if now.is_some() && *version != now {
-                        let (container, read) = describe(path, id);
-                        if read.is_some() || version.is_none() {
-                            *version = read;
-                            entry.origin.replace(container.resource(&self.host).into());
-                        }
+                    if now.is_some()
+                        && *version != now
+                        && let Ok(container) = docker::read(path)
+                    {
+                        *version = now;
+                        changed.push((id.clone(), container));
                     }
                     now.is_some()
                 }
@@ -136,6 +140,11 @@ impl ContainerDirectory {
             };
             is_there || Arc::strong_count(&entry.origin) > 1
         });
+        for (id, container) in changed {
+            if let Some(entry) = known.entries.get_mut(&id) {
+                entry.describe(&container, &self.host);
+            }
+        }
         let without_id: Vec<PathBuf> = known
             .entries
             .iter()
@@ -163,24 +172,18 @@ impl ContainerDirectory {
             let Some(id) = container.id.clone() else {
                 continue;
             };
-            let resource: Arc<[u8]> = container.resource(&self.host).into();
             known.unknown.remove(&id);
             match known.entries.get_mut(&id) {
                 None => {
-                    let origin = Origin::new(resource);
-                    known.entries.insert(
-                        id,
-                        Entry {
-                            origin,
-                            description: Description::Socket,
-                        },
-                    );
+                    self.insert(&mut known, id, &container, Description::Socket);
                 }
-                Some(Entry {
-                    origin,
-                    description: Description::Socket | Description::File(_, None),
-                }) => {
-                    origin.replace(resource);
+                Some(entry)
+                    if matches!(
+                        entry.description,
+                        Description::Socket | Description::File(_, None)
+                    ) =>
+                {
+                    entry.describe(&container, &self.host);
                 }
                 Some(_) => {}
             }
@@ -192,18 +195,30 @@ impl ContainerDirectory {
         });
     }
 
-    fn of_docker(&self, known: &mut Known, folder: &Path, id: &str) -> Arc<Origin> {
-        if let Some(entry) = known.entries.get(id) {
-            return Arc::clone(&entry.origin);
+    fn of_docker<'k>(&self, known: &'k mut Known, folder: &Path, id: &str) -> &'k Entry {
+        if !known.entries.contains_key(id) {
+            let path = docker::config_path(folder, id);
+            // Before it is read: a change in between is then seen as one.
+            let version = docker::version(&path);
+            let (container, version) = match docker::read(&path) {
+                Ok(container) => (container, version),
+                Err(error) => {
+                    tracing::warn!(%error, container.id = id, "the container has no name but its id");
+                    (Container::default(), None)
+                }
+            };
+            let container = Container {
+                id: Some(id.to_owned()),
+                ..container
+            };
+            return self.insert(
+                known,
+                id.to_owned(),
+                &container,
+                Description::File(path, version),
+            );
         }
-        let path = docker::config_path(folder, id);
-        let (container, version) = describe(&path, id);
-        self.insert(
-            known,
-            id.to_owned(),
-            &container,
-            Description::File(path, version),
-        )
+        &known.entries[id]
     }
 
     fn of_kubernetes(&self, known: &mut Known, folder: &Path, path: &Path) -> Option<ContainerLog> {
@@ -215,53 +230,46 @@ impl ContainerDirectory {
         } else {
             Format::Cri
         };
-        let key = live.to_string_lossy().into_owned();
-        let id = docker_id.or_else(|| kubernetes::id_of_log(folder, &live));
-        // A log that was found before its link gets its id late.
-        let found = match &id {
-            Some(id) if !known.entries.contains_key(id) => known.entries.remove(&key),
-            _ => None,
-        };
-        let key = id.clone().unwrap_or(key);
+        let id = docker_id.or_else(|| kubernetes::id_of_log(folder, &live, &pod));
+        let path = live.to_string_lossy().into_owned();
+        let key = id.clone().unwrap_or_else(|| path.clone());
         if let Some(entry) = known.entries.get(&key) {
-            return Some(ContainerLog {
-                format,
-                origin: Arc::clone(&entry.origin),
-            });
+            return Some(entry.log(format));
         }
         let container = Container {
             id,
             pod: Some(pod),
             ..Container::default()
         };
-        let origin = match found {
-            Some(entry) => {
-                entry.origin.replace(container.resource(&self.host).into());
-                let origin = Arc::clone(&entry.origin);
-                known.entries.insert(key, entry);
-                origin
-            }
-            None => self.insert(known, key, &container, Description::Log(live)),
-        };
-        Some(ContainerLog { format, origin })
+        // A log that was found before its link gets its id late.
+        if let Some(mut entry) = known.entries.remove(&path) {
+            entry.describe(&container, &self.host);
+            let log = entry.log(format);
+            known.entries.insert(key, entry);
+            return Some(log);
+        }
+        Some(
+            self.insert(known, key, &container, Description::Log(live))
+                .log(format),
+        )
     }
 
-    fn insert(
+    fn insert<'k>(
         &self,
-        known: &mut Known,
+        known: &'k mut Known,
         key: String,
         container: &Container,
         description: Description,
-    ) -> Arc<Origin> {
-        let origin = Origin::new(container.resource(&self.host).into());
-        known.entries.insert(
-            key,
-            Entry {
-                origin: Arc::clone(&origin),
+    ) -> &'k Entry {
+        known
+            .entries
+            .entry(key)
+            .insert_entry(Entry {
+                origin: Origin::new(container.resource(&self.host).into()),
+                name: container.display_name(),
                 description,
-            },
-        );
-        origin
+            })
+            .into_mut()
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -269,27 +277,17 @@ impl ContainerDirectory {
     }
 }
 
-/// What Docker says about a container, and of which version that is; its id alone, of none, when it can't be read.
-fn describe(path: &Path, id: &str) -> (Container, Option<docker::Version>) {
-    // Before it is read: a change in between is then seen as one.
-    let version = docker::version(path);
-    match docker::read(path) {
-        Ok(container) => (
-            Container {
-                id: Some(id.to_owned()),
-                ..container
-            },
-            version,
-        ),
-        Err(error) => {
-            tracing::warn!(%error, container.id = id, "the container has no name but its id");
-            (
-                Container {
-                    id: Some(id.to_owned()),
-                    ..Container::default()
-                },
-                None,
-            )
+impl Entry {
+    fn describe(&mut self, container: &Container, host: &[u8]) {
+        self.name = container.display_name();
+        self.origin.replace(container.resource(host).into());
+    }
+
+    fn log(&self, format: Format) -> ContainerLog {
+        ContainerLog {
+            format,
+            origin: Arc::clone(&self.origin),
+            name: self.name.clone(),
         }
     }
 }

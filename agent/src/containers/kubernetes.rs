@@ -12,6 +12,9 @@ use std::{
 
 use super::{docker::is_id, resource::Pod};
 
+/// The kubelet's links have no longer names than 255 bytes, with some room for what it adds.
+const LONGEST_LINK: usize = 250;
+
 /// The pod and the container whose log has this path.
 pub(super) fn pod_of_log(folder: &Path, path: &Path) -> Option<Pod> {
     let mut parts = path.strip_prefix(folder).ok()?.to_str()?.split('/');
@@ -28,16 +31,19 @@ pub(super) fn pod_of_log(folder: &Path, path: &Path) -> Option<Pod> {
 }
 
 /// The id of the container whose log this is; none when no link names it, as for a run before the last.
-pub(super) fn id_of_log(folder: &Path, path: &Path) -> Option<String> {
+pub(super) fn id_of_log(folder: &Path, path: &Path, pod: &Pod) -> Option<String> {
     let log = path.strip_prefix(folder).ok()?;
-    links(folder)?
+    let name = format!("{}_{}_{}-", pod.name, pod.namespace, pod.container);
+    // The kubelet cuts long names.
+    let is_ours = |link: &str| link.starts_with(&name) || link.len() >= LONGEST_LINK;
+    links(folder, is_ours)?
         .find(|(_, target)| target.ends_with(log))
         .map(|(id, _)| id)
 }
 
 /// The log of a container.
 pub(super) fn log_of_id(folder: &Path, id: &str) -> Option<PathBuf> {
-    let (_, target) = links(folder)?.find(|(linked, _)| linked == id)?;
+    let (_, target) = links(folder, |link| link.contains(id))?.next()?;
     // The folder may be another one here than on the host, as in a container of our own.
     let mut parts = target.components().rev();
     let (log, container, pod) = (parts.next()?, parts.next()?, parts.next()?);
@@ -51,13 +57,17 @@ pub(super) fn docker_id(path: &Path) -> Option<String> {
     is_id(id).then(|| id.to_owned())
 }
 
-/// The ids of containers and the logs they are linked to.
-fn links(folder: &Path) -> Option<impl Iterator<Item = (String, PathBuf)>> {
+/// The ids of containers and the logs they are linked to, of the links whose names are wanted.
+fn links(
+    folder: &Path,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Option<impl Iterator<Item = (String, PathBuf)>> {
     let links = fs::read_dir(folder.parent()?.join("containers")).ok()?;
-    Some(links.filter_map(|link| {
+    Some(links.filter_map(move |link| {
         let link = link.ok()?;
         let name = link.file_name();
-        let (_, id) = name.to_str()?.strip_suffix(".log")?.rsplit_once('-')?;
+        let name = name.to_str().filter(|name| is_wanted(name))?;
+        let (_, id) = name.strip_suffix(".log")?.rsplit_once('-')?;
         is_id(id).then(|| Some((id.to_owned(), fs::read_link(link.path()).ok()?)))?
     }))
 }

@@ -76,6 +76,19 @@ impl Container {
         }
     }
 
+    /// What people call it: its name, for Kubernetes `NAMESPACE/POD/CONTAINER`, its id where there is no name.
+    pub(super) fn display_name(&self) -> String {
+        match &self.pod {
+            Some(pod) => format!("{}/{}/{}", pod.namespace, pod.name, pod.container),
+            None => self
+                .name
+                .as_ref()
+                .or(self.id.as_ref())
+                .cloned()
+                .unwrap_or_default(),
+        }
+    }
+
     /// The encoded fields of the container's `Resource`, after those of its host.
     pub(super) fn resource(&self, host: &[u8]) -> Vec<u8> {
         let mut out = host.to_vec();

@@ -7,8 +7,8 @@ use std::{ops::Range, sync::Arc};
 use super::{
     counts::count,
     emit::{Emit, Log, emit},
-    frame::{Framed, Stream, unframe},
-    held::{Held, Stamp, Start},
+    frame::{Stream, unframe},
+    held::{Held, Line, Stamp, Start},
     inspect::Step,
     source::Source,
 };
@@ -66,26 +66,18 @@ impl Assembler {
         }
         log.set_attrs(framed.attrs, source);
         note(steps, || Step::framed(&framed));
-        let Framed {
-            text,
-            stream,
-            time,
-            is_part,
-            ..
-        } = framed;
-        let starts = [Start {
-            file,
-            offset: at.start,
-        }];
-        let mut line = Line {
-            text,
+        let line = Line {
+            text: framed.text,
             stamp: Stamp {
-                stream,
-                time,
+                stream: framed.stream,
+                time: framed.time,
                 observed_unix_nano,
             },
-            starts: &starts,
-            ordinal: *offered,
+            start: Start {
+                file,
+                offset: at.start,
+                ordinal: *offered,
+            },
         };
         let mut next = Next {
             records,
@@ -97,59 +89,40 @@ impl Assembler {
                 steps,
             },
         };
-        let held = &mut parts[stream as usize];
-        if !is_part && held.is_empty() {
+        let held = &mut parts[framed.stream as usize];
+        if !framed.is_part && held.is_empty() {
             next.take(&line);
             return;
         }
         count(&source.counts.parts);
-        if held.text().len() + text.len() > source.settings.max_record_bytes
-            && let Some(stamp) = held.stamp()
+        if held.text().len() + line.text.len() > source.settings.max_record_bytes
+            && let Some(joined) = held.line()
         {
             count(&source.counts.split);
-            next.take(&Line {
-                text: held.text(),
-                stamp,
-                starts: held.starts(),
-                ordinal: held.ordinal(),
-            });
+            next.take(&joined);
             held.clear();
         }
-        held.add(b"", line.text, line.stamp, line.starts, line.ordinal);
+        held.add(b"", &line);
         note(next.emit.steps, || Step::PartHeld {
             parts: held.lines(),
             bytes: held.text().len(),
         });
-        if !is_part && let Some(stamp) = held.stamp() {
-            line = Line {
-                text: held.text(),
-                stamp,
-                starts: held.starts(),
-                ordinal: held.ordinal(),
-            };
-            note(next.emit.steps, || Step::joined(held.lines(), line.text));
-            next.take(&line);
+        if !framed.is_part
+            && let Some(joined) = held.line()
+        {
+            note(next.emit.steps, || Step::joined(held.lines(), joined.text));
+            next.take(&joined);
             held.clear();
         }
     }
 
     /// The start of the earliest line that was offered and is neither in a batch nor shed.
     pub fn held(&self) -> Option<(FileKey, u64)> {
-        let earliest = self.all_held().min_by_key(|held| held.ordinal())?;
-        earliest
-            .starts()
-            .first()
-            .map(|start| (start.file, start.offset))
-    }
-
-    /// The start of the earliest such line in one file. After a rotation what is held may have begun in the file before and
-    /// go on in this one; then this one's checkpoint has to stay before its part of it too.
-    pub fn held_in(&self, file: FileKey) -> Option<u64> {
-        self.all_held()
-            .flat_map(Held::starts)
-            .filter(|start| start.file == file)
-            .map(|start| start.offset)
-            .min()
+        let held = self.parts.iter().chain(&self.records);
+        let earliest = held
+            .filter_map(Held::start)
+            .min_by_key(|start| start.ordinal)?;
+        Some((earliest.file, earliest.offset))
     }
 
     /// Writes records of several lines whose last line was observed before that time; never parts of a line, which are no
@@ -189,21 +162,6 @@ impl Assembler {
     pub(super) fn take_steps(&mut self) -> Vec<Step> {
         self.steps.replace(Vec::new()).unwrap_or_default()
     }
-
-    fn all_held(&self) -> impl Iterator<Item = &Held> {
-        self.parts
-            .iter()
-            .chain(&self.records)
-            .filter(|held| !held.is_empty())
-    }
-}
-
-/// A whole line of a stream.
-struct Line<'a> {
-    text: &'a [u8],
-    stamp: Stamp,
-    starts: &'a [Start],
-    ordinal: u64,
 }
 
 /// What comes after the joining of parts.
@@ -229,7 +187,7 @@ impl Next<'_> {
             count(&self.emit.source.counts.split);
             write(held, &mut self.emit);
         }
-        held.add(b"\n", line.text, line.stamp, line.starts, line.ordinal);
+        held.add(b"\n", line);
         note(self.emit.steps, || Step::LineHeld {
             lines: held.lines(),
         });
@@ -238,9 +196,9 @@ impl Next<'_> {
 
 /// Writes a record of several lines, if there is one.
 fn write(held: &mut Held, emit_to: &mut Emit<'_>) {
-    if let Some(stamp) = held.stamp() {
-        note(emit_to.steps, || Step::joined(held.lines(), held.text()));
-        emit(emit_to, held.text(), stamp);
+    if let Some(joined) = held.line() {
+        note(emit_to.steps, || Step::joined(held.lines(), joined.text));
+        emit(emit_to, joined.text, joined.stamp);
         held.clear();
     }
 }

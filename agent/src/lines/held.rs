@@ -14,11 +14,20 @@ pub(super) struct Stamp {
     pub(super) observed_unix_nano: u64,
 }
 
-/// Where a line starts, in the order of the log.
+/// Where a line starts, and its number among all lines of the log that were offered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Start {
     pub(super) file: FileKey,
     pub(super) offset: u64,
+    pub(super) ordinal: u64,
+}
+
+/// A whole line of a stream, or a part of one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) stamp: Stamp,
+    pub(super) start: Start,
 }
 
 /// Joined text that is not yet complete, or nothing.
@@ -27,17 +36,22 @@ pub(super) struct Held {
     text: Vec<u8>,
     lines: u32,
     /// Of the first line.
-    stamp: Option<Stamp>,
-    /// Its number among all lines that were offered.
-    ordinal: u64,
+    first: Option<(Stamp, Start)>,
     last_observed_unix_nano: u64,
-    /// Of the first line in each file, because a rotation may lie between two of them.
-    starts: Vec<Start>,
 }
 
 impl Held {
     pub(super) fn is_empty(&self) -> bool {
-        self.stamp.is_none()
+        self.first.is_none()
+    }
+
+    /// What was joined so far, with the stamp and the start of its first line; none when nothing is held.
+    pub(super) fn line(&self) -> Option<Line<'_>> {
+        self.first.map(|(stamp, start)| Line {
+            text: &self.text,
+            stamp,
+            start,
+        })
     }
 
     pub(super) fn text(&self) -> &[u8] {
@@ -48,16 +62,8 @@ impl Held {
         self.lines
     }
 
-    pub(super) fn stamp(&self) -> Option<Stamp> {
-        self.stamp
-    }
-
-    pub(super) fn ordinal(&self) -> u64 {
-        self.ordinal
-    }
-
-    pub(super) fn starts(&self) -> &[Start] {
-        &self.starts
+    pub(super) fn start(&self) -> Option<Start> {
+        self.first.map(|(_, start)| start)
     }
 
     pub(super) fn last_observed_unix_nano(&self) -> u64 {
@@ -65,35 +71,21 @@ impl Held {
     }
 
     /// Adds a line; `separator` stands between it and what is there.
-    pub(super) fn add(
-        &mut self,
-        separator: &[u8],
-        text: &[u8],
-        stamp: Stamp,
-        starts: &[Start],
-        ordinal: u64,
-    ) {
+    pub(super) fn add(&mut self, separator: &[u8], line: &Line<'_>) {
         if self.is_empty() {
-            self.stamp = Some(stamp);
-            self.ordinal = ordinal;
+            self.first = Some((line.stamp, line.start));
         } else {
             self.text.extend_from_slice(separator);
         }
-        self.text.extend_from_slice(text);
+        self.text.extend_from_slice(line.text);
         self.lines = self.lines.saturating_add(1);
-        self.last_observed_unix_nano = stamp.observed_unix_nano;
-        for start in starts {
-            if self.starts.iter().all(|known| known.file != start.file) {
-                self.starts.push(*start);
-            }
-        }
+        self.last_observed_unix_nano = line.stamp.observed_unix_nano;
     }
 
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.text.shrink_to(KEPT_BYTES);
-        self.starts.clear();
         self.lines = 0;
-        self.stamp = None;
+        self.first = None;
     }
 }

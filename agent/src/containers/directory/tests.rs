@@ -113,6 +113,7 @@ fn a_docker_log_carries_what_docker_knows_about_its_container() {
         (log.format, shown_log(&log)),
         (Format::Docker, expected.to_vec())
     );
+    assert_eq!(log.name, "shop-web-1");
     assert_eq!(
         shown(&host.directory.resource(ID).unwrap()),
         expected,
@@ -150,6 +151,7 @@ fn a_container_that_cannot_be_described_has_its_id_and_is_described_later() {
         shown_log(&log),
         [format!("container.id={ID}"), "host.name=h".to_owned()]
     );
+    assert_eq!(log.name, ID);
     host.describe("web");
     host.directory.refresh();
     assert!(shown_log(&log).contains(&"container.name=web".to_owned()));
@@ -197,6 +199,7 @@ fn a_kubernetes_log_carries_its_pod_and_the_id_that_the_kubelet_links() {
         (log.format, shown_log(&log)),
         (Format::Cri, expected.to_vec())
     );
+    assert_eq!(log.name, "shop/web-x2/nginx");
     let rotated = host
         .log("log/pods/shop_web-x2_u-1/nginx/3.log.20261124-114248")
         .unwrap();

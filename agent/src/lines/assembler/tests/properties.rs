@@ -40,7 +40,7 @@ proptest! {
             covered += usize::from(!is_part);
             prop_assert_eq!(log.batch.records(), covered as u64);
             if is_part {
-                prop_assert!(log.assembler.held_in(FileKey(file)).unwrap() <= start);
+                prop_assert!(log.held().unwrap() <= (file, start));
             }
             offered += 1;
             if offered % rotate_every == 0 {
