@@ -53,3 +53,45 @@ impl Warned {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_that_fails_again_and_again_is_warned_about_once() {
+        let fail = || {
+            Err(MetricsError::Format {
+                path: "/proc/stat",
+                expected: "line",
+            })
+        };
+        let mut warned = Warned::default();
+        warned.check("cpu", fail());
+        warned.check("cpu", fail());
+        warned.check("load", Ok(()));
+        warned.check("memory", fail());
+        assert_eq!(warned.0, ["cpu", "memory"]);
+    }
+
+    #[test]
+    fn only_what_is_not_there_is_gone() {
+        let read = |errno| MetricsError::Read {
+            path: PathBuf::from("/x"),
+            source: io::Error::from_raw_os_error(errno),
+        };
+        use nix::libc::{EACCES, ENODEV, ENOENT, EOPNOTSUPP, ESRCH};
+        assert!(
+            [ENOENT, ESRCH, ENODEV]
+                .map(read)
+                .iter()
+                .all(MetricsError::is_gone)
+        );
+        assert!(
+            ![EACCES, EOPNOTSUPP]
+                .map(read)
+                .iter()
+                .any(MetricsError::is_gone)
+        );
+    }
+}

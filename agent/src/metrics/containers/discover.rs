@@ -10,9 +10,9 @@
 //! An id is 64 hexadecimal digits. What is below a container's cgroup is part of it, also other containers.
 
 use std::{
-    fs,
+    fs, io,
     os::unix::fs::{DirEntryExt as _, MetadataExt as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::super::{MetricsError, view::HostView};
@@ -56,7 +56,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn enter(&mut self, depth: usize) -> std::io::Result<()> {
+    fn enter(&mut self, depth: usize) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)?.flatten() {
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
@@ -87,7 +87,7 @@ impl Walk {
 }
 
 /// A cgroup without children has two links, itself and the name; to ask is much cheaper than to list its fifty files.
-fn has_folders(folder: &std::path::Path) -> bool {
+pub(super) fn has_folders(folder: &Path) -> bool {
     fs::metadata(folder).is_ok_and(|metadata| metadata.nlink() != 2)
 }
 

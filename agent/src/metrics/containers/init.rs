@@ -2,9 +2,12 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _};
 
-use super::super::{
-    text::{fields, number},
-    view::HostView,
+use super::{
+    super::{
+        text::{fields, number},
+        view::HostView,
+    },
+    discover::has_folders,
 };
 
 /// How deep below a container's own cgroup its first process may be: systemd in a container puts it in `init.scope`.
@@ -25,7 +28,11 @@ fn first_below(view: &mut HostView, cgroup: &str, depth: usize) -> Option<u64> {
     if pid.is_some() || depth == MAX_DEPTH {
         return pid;
     }
-    let entries = fs::read_dir(view.resolve(&[cgroup])).ok()?;
+    let folder = view.resolve(&[cgroup]);
+    if !has_folders(folder) {
+        return None;
+    }
+    let entries = fs::read_dir(folder).ok()?;
     for entry in entries.flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir())
             && let Some(name) = entry.file_name().to_str()
