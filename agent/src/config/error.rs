@@ -99,11 +99,11 @@ impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey { written, known } => {
-                write!(formatter, "unknown key `{written}`; ")?;
+                write!(formatter, "unknown key `{}`; ", shown(written))?;
                 choices(formatter, written, known)
             }
             Self::UnknownWord { written, known } => {
-                write!(formatter, "`{written}` cannot be used; ")?;
+                write!(formatter, "`{}` cannot be used; ", shown(written))?;
                 choices(formatter, written, known)
             }
             Self::Missing { key } => write!(formatter, "`{key}` is missing; add it"),
@@ -113,7 +113,7 @@ impl fmt::Display for Problem {
             Self::Value {
                 written: Some(written),
                 problem,
-            } => write!(formatter, "`{written}` cannot be used: {problem}"),
+            } => write!(formatter, "`{}` cannot be used: {problem}", shown(written)),
             Self::Value {
                 written: None,
                 problem,
@@ -121,6 +121,17 @@ impl fmt::Display for Problem {
             Self::Variable(error) => error.fmt(formatter),
         }
     }
+}
+
+/// A value that fits into a line.
+fn shown(written: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut characters = written.chars();
+    let mut shown: String = characters.by_ref().take(LONGEST).collect();
+    if characters.next().is_some() {
+        shown.push('…');
+    }
+    shown.replace(char::is_control, " ")
 }
 
 /// The likely one and the others.

@@ -74,7 +74,7 @@ fn what_does_not_lose_a_line_is_carried_over_exactly() {
     let replaced = redact
         .pattern
         .regex()
-        .replace("my key abc", redact.replacement.as_str());
+        .replace("my key abc", redact.replacement.as_deref().unwrap());
     assert_eq!(replaced, "my key ${K}$1");
     let limit = source.rate_limit.as_ref().unwrap();
     assert_eq!((limit.lines_per_second, limit.burst), (1, Some(3)));
