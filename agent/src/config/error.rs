@@ -88,10 +88,13 @@ pub enum Problem {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.key.is_empty() {
-            write!(formatter, "{}: ", self.key)?;
-        }
-        self.problem.fmt(formatter)
+        let text = if self.key.is_empty() {
+            self.problem.to_string()
+        } else {
+            format!("{}: {}", self.key, self.problem)
+        };
+        // Keys and values may hold anything; a message is one line.
+        formatter.write_str(&text.replace(char::is_control, " "))
     }
 }
 
@@ -131,7 +134,7 @@ fn shown(written: &str) -> String {
     if characters.next().is_some() {
         shown.push('…');
     }
-    shown.replace(char::is_control, " ")
+    shown
 }
 
 /// The likely one and the others.

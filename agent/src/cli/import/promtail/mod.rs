@@ -2,6 +2,7 @@
 
 mod clients;
 mod relabel;
+mod replace;
 mod scrape;
 mod selector;
 mod stages;
