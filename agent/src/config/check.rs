@@ -87,6 +87,20 @@ impl Config {
         let fail = |keys: &[&str], problem: &str| Err(invalid(node, keys, problem));
         let is_https = self.endpoint.scheme_str() == Some("https");
         let path = self.endpoint.path();
+        if self
+            .endpoint
+            .authority()
+            .is_some_and(|name| name.as_str().contains('@'))
+        {
+            let mut error = invalid(
+                node,
+                &["endpoint"],
+                "it holds a user; write the user to headers, as authorization: Basic …",
+            );
+            // It may hold a password.
+            error.problem = error.problem.without_value();
+            return Err(error);
+        }
         if self.protocol == Protocol::Grpc && !matches!(path, "" | "/") {
             return fail(
                 &["endpoint"],

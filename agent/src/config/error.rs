@@ -86,6 +86,19 @@ pub enum Problem {
     Variable(ExpandError),
 }
 
+impl Problem {
+    /// For values that are secret.
+    pub(super) fn without_value(self) -> Self {
+        match self {
+            Self::Value { problem, .. } => Self::Value {
+                written: None,
+                problem,
+            },
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for Invalid {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = if self.key.is_empty() {

@@ -270,6 +270,18 @@ fn an_error_names_file_line_key_value_and_fix() {
             "agent.yaml:1: endpoint: `http://a:4317/otlp` cannot be used: gRPC has no path; remove what comes after the port, or write protocol: http",
         ),
         (
+            "endpoint: http://me:secret@a:4317",
+            "agent.yaml:1: endpoint: it holds a user; write the user to headers, as authorization: Basic …",
+        ),
+        (
+            "logs: {containers: {multilne: {start: a}}}",
+            "agent.yaml:1: logs.containers: unknown key `multilne`; did you mean `multiline`? known here: docker, kubernetes, docker_socket, include, exclude, start_at, multiline, parse, redact, drop, sample, rate_limit, max_line, resource",
+        ),
+        (
+            "logs: {containers: {rate_limit: {lines_per_second: 1, burst: 0}}}",
+            "agent.yaml:1: logs.containers.rate_limit.burst: `0` cannot be used: no line would be left; write 1 or more, or remove the source",
+        ),
+        (
             "protocol: http\nendpoint: http://a:4318/v1/logs",
             "agent.yaml:2: endpoint: `http://a:4318/v1/logs` cannot be used: the agent adds /v1/logs, /v1/metrics and /v1/traces itself; remove /v1/logs",
         ),
