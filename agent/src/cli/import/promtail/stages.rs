@@ -149,6 +149,14 @@ impl Importer {
                 .replace(' ', "")
         });
         source.multiline = Some((literal(first), timeout));
+        if let Some((key, _)) = settings
+            .entries()
+            .iter()
+            .find(|(key, _)| key.text == "max_lines")
+        {
+            let now = "a record is limited by its bytes, at max_line, and not by its lines";
+            self.changed(key.line, "multiline.max_lines", now);
+        }
     }
 
     fn replace(&mut self, line: u64, settings: &Node, source: &mut Source) {
