@@ -43,7 +43,9 @@ fn report(config: &Config, origin: &Origin, out: &mut dyn Write) -> io::Result<b
     writeln!(
         out,
         "endpoint       {} ({}, compression {})",
-        config.endpoint, config.protocol, config.compression
+        config.endpoint_text(),
+        config.protocol,
+        config.compression
     )?;
     writeln!(out, "state          {}", config.state_dir.display())?;
     match &config.logs.containers {
@@ -257,7 +259,7 @@ logs:
         );
         let expected = format!(
             "configuration  ROOT/agent.yaml
-endpoint       http://127.0.0.1:4317/ (grpc, compression none)
+endpoint       http://127.0.0.1:4317 (grpc, compression none)
 state          /var/lib/trivium-agent
 containers     docker: ROOT/docker: 1 file, 100 B
                    100 B  ROOT/docker/{id}/{id}-json.log

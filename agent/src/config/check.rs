@@ -3,7 +3,7 @@
 use std::{fmt, path::Path};
 
 use super::{
-    Config, Format, Glob, Invalid, Parse, Problem, Protocol,
+    Config, Format, Glob, Invalid, Parse, Problem, Protocol, RateLimit,
     yaml::{Node, Value},
 };
 
@@ -64,7 +64,7 @@ impl fmt::Display for Warning {
                 folder,
             } => write!(
                 formatter,
-                "logs.files[{source}] ({glob}) may match files below {folder}, which logs.containers reads already; exclude {folder}/**, or set logs.containers to false"
+                "logs.files[{source}] ({glob}) may match files below {folder}, which logs.containers reads already; exclude {folder}/**/*, or set logs.containers to false"
             ),
             Self::SecretInTheClear { endpoint } => write!(
                 formatter,
@@ -87,6 +87,20 @@ impl Config {
         let fail = |keys: &[&str], problem: &str| Err(invalid(node, keys, problem));
         let is_https = self.endpoint.scheme_str() == Some("https");
         let path = self.endpoint.path();
+        if self
+            .endpoint
+            .authority()
+            .is_some_and(|name| name.as_str().contains('@'))
+        {
+            let mut error = invalid(
+                node,
+                &["endpoint"],
+                "it holds a user; write the user to headers, as authorization: Basic …",
+            );
+            // It may hold a password.
+            error.problem = error.problem.without_value();
+            return Err(error);
+        }
         if self.protocol == Protocol::Grpc && !matches!(path, "" | "/") {
             return fail(
                 &["endpoint"],
@@ -124,44 +138,22 @@ impl Config {
     }
 
     fn check_sources(&self, node: &Node) -> Result<(), Invalid> {
+        if let Some(containers) = &self.logs.containers {
+            let limit = containers.rate_limit.as_ref();
+            check_limits(node, &["logs", "containers"], limit, containers.max_line)?;
+        }
         for (index, source) in self.logs.files.iter().enumerate() {
             let index = format!("[{index}]");
-            let keys = ["logs", "files", &index, "parse"];
-            match (source.format, source.parse) {
-                (Format::Json, Parse::Logfmt) | (Format::Logfmt, Parse::Json) => {
-                    let problem = "format says another thing; remove parse";
-                    return Err(invalid(node, &keys, problem));
-                }
-                _ => {}
-            }
-            if source
-                .rate_limit
-                .as_ref()
-                .is_some_and(|limit| limit.lines_per_second == 0)
-            {
-                let keys = ["logs", "files", &index, "rate_limit", "lines_per_second"];
-                return Err(invalid(node, &keys, NO_LINES));
-            }
-            if source.max_line < MIN_LINE {
-                let keys = ["logs", "files", &index, "max_line"];
-                return Err(invalid(node, &keys, TOO_SHORT));
-            }
-        }
-        if let Some(containers) = &self.logs.containers {
-            let keys = ["logs", "containers", "rate_limit", "lines_per_second"];
-            if containers
-                .rate_limit
-                .as_ref()
-                .is_some_and(|limit| limit.lines_per_second == 0)
-            {
-                return Err(invalid(node, &keys, NO_LINES));
-            }
-            if containers.max_line < MIN_LINE {
-                return Err(invalid(
-                    node,
-                    &["logs", "containers", "max_line"],
-                    TOO_SHORT,
-                ));
+            let keys = ["logs", "files", &index];
+            check_limits(node, &keys, source.rate_limit.as_ref(), source.max_line)?;
+            let is_twice = matches!(
+                (source.format, source.parse),
+                (Format::Json, Parse::Logfmt) | (Format::Logfmt, Parse::Json)
+            );
+            if is_twice {
+                let keys = ["logs", "files", &index, "parse"];
+                let problem = "format says another thing; remove parse";
+                return Err(invalid(node, &keys, problem));
             }
         }
         Ok(())
@@ -175,7 +167,7 @@ impl Config {
         let has_secret =
             self.bearer_token_file.is_some() || self.headers.contains_key("authorization");
         if has_secret && !is_local && self.endpoint.scheme_str() == Some("http") {
-            let endpoint = self.endpoint.to_string();
+            let endpoint = self.endpoint_text();
             warnings.push(Warning::SecretInTheClear { endpoint });
         }
         for (key, address) in [("otlp.grpc", self.otlp.grpc), ("otlp.http", self.otlp.http)] {
@@ -221,9 +213,9 @@ impl Config {
         let containers = self.logs.containers.iter();
         let folders =
             containers.flat_map(|containers| [&containers.docker, &containers.kubernetes]);
-        for folder in folders.flatten() {
+        for folder in folders.flatten().map(|folder| self.on_host(folder)) {
             warnings.extend(files.iter().enumerate().find_map(|(source, file)| {
-                let glob = file.include.iter().find(|glob| reaches(glob, folder))?;
+                let glob = file.include.iter().find(|glob| reaches(glob, &folder))?;
                 let inside = folder.join("x/x/x.log").display().to_string();
                 let is_excluded = file.exclude.iter().any(|glob| glob.matches(&inside));
                 (!is_excluded).then(|| Warning::ContainerFolder {
@@ -239,8 +231,30 @@ impl Config {
 
 /// Shorter than any message, and than what a joined record needs.
 const MIN_LINE: u64 = 64;
-const TOO_SHORT: &str = "every line would be cut; write 64 or more, like 1MiB";
-const NO_LINES: &str = "no line would be left; write 1 or more, or remove the source";
+
+/// What the source at `keys` lets through.
+fn check_limits(
+    node: &Node,
+    keys: &[&str],
+    limit: Option<&RateLimit>,
+    max_line: u64,
+) -> Result<(), Invalid> {
+    let fail = |more: &[&str], problem| Err(invalid(node, &[keys, more].concat(), problem));
+    const NO_LINES: &str = "no line would be left; write 1 or more, or remove the source";
+    if let Some(limit) = limit {
+        if limit.lines_per_second == 0 {
+            return fail(&["rate_limit", "lines_per_second"], NO_LINES);
+        }
+        if limit.burst == Some(0) {
+            return fail(&["rate_limit", "burst"], NO_LINES);
+        }
+    }
+    if max_line < MIN_LINE {
+        let problem = "every line would be cut; write 64 or more, like 1MiB";
+        return fail(&["max_line"], problem);
+    }
+    Ok(())
+}
 
 /// Whether a glob can match a file below `folder`.
 fn reaches(glob: &Glob, folder: &Path) -> bool {

@@ -86,12 +86,28 @@ pub enum Problem {
     Variable(ExpandError),
 }
 
+impl Problem {
+    /// For values that are secret.
+    pub(super) fn without_value(self) -> Self {
+        match self {
+            Self::Value { problem, .. } => Self::Value {
+                written: None,
+                problem,
+            },
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for Invalid {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.key.is_empty() {
-            write!(formatter, "{}: ", self.key)?;
-        }
-        self.problem.fmt(formatter)
+        let text = if self.key.is_empty() {
+            self.problem.to_string()
+        } else {
+            format!("{}: {}", self.key, self.problem)
+        };
+        // Keys and values may hold anything; a message is one line.
+        formatter.write_str(&text.replace(char::is_control, " "))
     }
 }
 
@@ -99,11 +115,11 @@ impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownKey { written, known } => {
-                write!(formatter, "unknown key `{written}`; ")?;
+                write!(formatter, "unknown key `{}`; ", shown(written))?;
                 choices(formatter, written, known)
             }
             Self::UnknownWord { written, known } => {
-                write!(formatter, "`{written}` cannot be used; ")?;
+                write!(formatter, "`{}` cannot be used; ", shown(written))?;
                 choices(formatter, written, known)
             }
             Self::Missing { key } => write!(formatter, "`{key}` is missing; add it"),
@@ -113,7 +129,7 @@ impl fmt::Display for Problem {
             Self::Value {
                 written: Some(written),
                 problem,
-            } => write!(formatter, "`{written}` cannot be used: {problem}"),
+            } => write!(formatter, "`{}` cannot be used: {problem}", shown(written)),
             Self::Value {
                 written: None,
                 problem,
@@ -121,6 +137,17 @@ impl fmt::Display for Problem {
             Self::Variable(error) => error.fmt(formatter),
         }
     }
+}
+
+/// A value that fits into a line.
+fn shown(written: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut characters = written.chars();
+    let mut shown: String = characters.by_ref().take(LONGEST).collect();
+    if characters.next().is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// The likely one and the others.

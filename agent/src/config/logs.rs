@@ -219,9 +219,9 @@ settings! {
         pub name: String, "";
         /// A regular expression.
         pub pattern: Pattern, "";
-        /// What a match is replaced by; `${1}` is its first group.
-        #[serde(default = "default_replacement")]
-        pub replacement: String, "****";
+        /// What a match is replaced by; `${1}` is its first group, `$${name}` the group of that name. Left out: `[redacted:NAME]`.
+        #[serde(default)]
+        pub replacement: Option<String>, "";
     }
 }
 
@@ -239,10 +239,6 @@ fn default_max_line() -> u64 {
 
 fn default_timeout() -> Duration {
     Duration::from_secs(1)
-}
-
-fn default_replacement() -> String {
-    "****".to_owned()
 }
 
 fn some_share<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {

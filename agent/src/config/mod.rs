@@ -249,7 +249,7 @@ impl Config {
         let node = Node::parse(text).map_err(|error| ConfigError::Syntax {
             name: name.to_owned(),
             line: error.line,
-            problem: error.source.to_string(),
+            problem: error.one_line(),
         })?;
         let decoder = decode::Decoder {
             node: &node,
@@ -267,6 +267,12 @@ impl Config {
     /// Where a path of the host is seen from here: below [`root`](Self::root).
     pub fn on_host(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The endpoint as it is written.
+    pub fn endpoint_text(&self) -> String {
+        let text = self.endpoint.to_string();
+        text.strip_suffix('/').map_or(text.clone(), str::to_owned)
     }
 
     /// How the lines of a source are made unreadable: by its own rules, or by those of all logs.

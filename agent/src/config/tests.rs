@@ -149,7 +149,7 @@ spool: {max_bytes: 5GB, max_age: 30m}
             patterns: vec![RedactPattern {
                 name: "ssn".to_owned(),
                 pattern: Pattern::new(r"\d{3}-(\d{2})").unwrap(),
-                replacement: "x${1}".to_owned(),
+                replacement: Some("x${1}".to_owned()),
             }],
         })
     );
@@ -167,7 +167,7 @@ spool: {max_bytes: 5GB, max_age: 30m}
     let off = config.redaction(&config.logs.files[1].redact);
     assert_eq!((off.defaults, off.patterns.len()), (false, 0));
     let shared = config.redaction(&containers.redact);
-    assert_eq!(shared.patterns[0].replacement, "****");
+    assert_eq!(shared.patterns[0].replacement, None);
     assert!(shared.defaults);
     assert_eq!(config.metrics.host, None);
     assert_eq!(
@@ -227,7 +227,7 @@ fn an_error_names_file_line_key_value_and_fix() {
         ),
         (
             "logs:\n  files:\n    - include:\n        - /a\n        - log/*.log",
-            "agent.yaml:5: logs.files[0].include[1]: `log/*.log` cannot be used: a path has to be absolute; write it from /",
+            "agent.yaml:5: logs.files[0].include[1]: `log/*.log` cannot be used: a path has to be absolute; write it from /, without ..",
         ),
         (
             "logs: {files: [{include: ['/a[']}]}",
@@ -268,6 +268,18 @@ fn an_error_names_file_line_key_value_and_fix() {
         (
             "endpoint: http://a:4317/otlp",
             "agent.yaml:1: endpoint: `http://a:4317/otlp` cannot be used: gRPC has no path; remove what comes after the port, or write protocol: http",
+        ),
+        (
+            "endpoint: http://me:secret@a:4317",
+            "agent.yaml:1: endpoint: it holds a user; write the user to headers, as authorization: Basic …",
+        ),
+        (
+            "logs: {containers: {multilne: {start: a}}}",
+            "agent.yaml:1: logs.containers: unknown key `multilne`; did you mean `multiline`? known here: docker, kubernetes, docker_socket, include, exclude, start_at, multiline, parse, redact, drop, sample, rate_limit, max_line, resource",
+        ),
+        (
+            "logs: {containers: {rate_limit: {lines_per_second: 1, burst: 0}}}",
+            "agent.yaml:1: logs.containers.rate_limit.burst: `0` cannot be used: no line would be left; write 1 or more, or remove the source",
         ),
         (
             "protocol: http\nendpoint: http://a:4318/v1/logs",
@@ -426,7 +438,7 @@ fn what_is_probably_not_meant_is_warned_of() {
     for apart in [
         "logs: {files: [{include: [/var/log/*.log]}, {include: [/var/log/app/*.log]}]}",
         "logs: {files: [{include: [/var/log/*.log], exclude: [/var/log/app*.log]}, {include: [/var/log/app*.log]}]}",
-        "logs: {files: [{include: [/var/log/**], exclude: [/var/log/pods/**]}]}",
+        "logs: {files: [{include: [/var/log/**/*], exclude: ['/var/log/pods/**/*']}]}",
         "logs: {containers: false, files: [{include: [/var/log/pods/*/*/*.log], format: cri}]}",
         "endpoint: http://127.0.0.1:4317\nbearer_token_file: /t",
     ] {
@@ -435,13 +447,13 @@ fn what_is_probably_not_meant_is_warned_of() {
     assert_eq!(
         warnings("logs: {files: [{include: [/var/log/**/*.log]}]}"),
         [
-            "logs.files[0] (/var/log/**/*.log) may match files below /var/log/pods, which logs.containers reads already; exclude /var/log/pods/**, or set logs.containers to false"
+            "logs.files[0] (/var/log/**/*.log) may match files below /var/log/pods, which logs.containers reads already; exclude /var/log/pods/**/*, or set logs.containers to false"
         ]
     );
     assert_eq!(
         warnings("endpoint: http://10.0.0.1:4317\nbearer_token_file: /t"),
         [
-            "bearer_token_file or headers are sent to http://10.0.0.1:4317/ without TLS; write https://"
+            "bearer_token_file or headers are sent to http://10.0.0.1:4317 without TLS; write https://"
         ]
     );
     assert_eq!(
@@ -642,7 +654,8 @@ proptest! {
         let text: String = pieces.concat();
         let outcome = Config::parse(&text, "agent.yaml", |name| Some(name.to_owned()));
         if let Err(error) = outcome {
-            prop_assert!(error.to_string().starts_with("agent.yaml:"), "{}", error);
+            let error = error.to_string();
+            prop_assert!(error.starts_with("agent.yaml:") && !error.contains('\n'), "{error}");
         }
     }
 }

@@ -102,15 +102,42 @@ pub struct Glob(GlobMatcher);
 
 /// Why a text is no [`Glob`].
 #[derive(Debug, thiserror::Error)]
-#[error("not a glob: {}; * stands for a part of a name, ** for any folders, {{a,b}} for either", .0.kind())]
-pub struct GlobError(#[from] globset::Error);
+pub enum GlobError {
+    /// It is not closed, or the like.
+    #[error("not a glob: {}; * stands for a part of a name, ** for any folders, {{a,b}} for either", .0.kind())]
+    Syntax(#[from] globset::Error),
+    /// It depends on the working folder, or leads upwards.
+    #[error("a path has to be absolute; write it from /, without ..")]
+    Relative,
+    /// It names a folder.
+    #[error("it ends without the name of a file; write one, like *.log or **/*")]
+    Nameless,
+    /// Folders are matched one after the other.
+    #[error("braces cannot hold a /; write a path for each")]
+    FolderInBraces,
+}
 
 impl Glob {
-    /// Reads a pattern in which only `**` goes beyond a `/`.
+    /// Reads a pattern of absolute paths of files, in which only `**` goes beyond a `/`.
     ///
     /// # Errors
     /// When it is none, as with a `[` that is not closed.
     pub fn of_paths(text: &str) -> Result<Self, GlobError> {
+        if !text.starts_with('/') || text.split('/').any(|part| matches!(part, "." | "..")) {
+            return Err(GlobError::Relative);
+        }
+        if text.ends_with('/') || text.ends_with("/**") {
+            return Err(GlobError::Nameless);
+        }
+        let mut depth = 0;
+        for c in text.chars() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                '/' if depth > 0 => return Err(GlobError::FolderInBraces),
+                _ => {}
+            }
+        }
         Self::new(text, true)
     }
 
@@ -159,9 +186,6 @@ struct PathGlob(Glob);
 impl<'de> Deserialize<'de> for PathGlob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if !text.starts_with('/') {
-            return Err(Error::custom(RELATIVE));
-        }
         Glob::of_paths(&text).map(Self).map_err(Error::custom)
     }
 }
@@ -385,5 +409,23 @@ mod tests {
                 PathBuf::from(folder)
             );
         }
+    }
+
+    #[test]
+    fn a_glob_that_names_no_file_says_so() {
+        for (glob, says) in [
+            ("log/*.log", "absolute"),
+            ("/var/../log/*.log", "absolute"),
+            ("/var/log/", "name of a file"),
+            ("/var/log/**", "name of a file"),
+            ("/", "name of a file"),
+            ("/var/{log/a,lib}", "a path for each"),
+            ("/var/[a", "unclosed"),
+        ] {
+            let error = Glob::of_paths(glob).unwrap_err().to_string();
+            assert!(error.contains(says), "{glob}: {error}");
+        }
+        let glob = Glob::of_paths("/var/{a,b}/**/*").unwrap();
+        assert!(glob.matches("/var/b/c/d"));
     }
 }

@@ -48,6 +48,14 @@ pub(crate) struct SyntaxError {
     pub(crate) source: Box<serde_saphyr::Error>,
 }
 
+impl SyntaxError {
+    /// What the parser says, without the picture it draws.
+    pub(crate) fn one_line(&self) -> String {
+        let text = self.source.to_string();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
 impl Node {
     /// Reads one document. A text without any (empty, or only comments) is [`Value::Null`].
     pub(crate) fn parse(text: &str) -> Result<Self, SyntaxError> {

@@ -25,7 +25,7 @@ pub fn positions(
     let node = Node::parse(text).map_err(|error| ImportError::Syntax {
         name: name.to_owned(),
         line: error.line,
-        problem: error.source.to_string(),
+        problem: error.one_line(),
     })?;
     let positions = node.get("positions").ok_or_else(|| ImportError::Foreign {
         name: name.to_owned(),

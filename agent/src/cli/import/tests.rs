@@ -74,7 +74,7 @@ fn what_does_not_lose_a_line_is_carried_over_exactly() {
     let replaced = redact
         .pattern
         .regex()
-        .replace("my key abc", redact.replacement.as_str());
+        .replace("my key abc", redact.replacement.as_deref().unwrap());
     assert_eq!(replaced, "my key ${K}$1");
     let limit = source.rate_limit.as_ref().unwrap();
     assert_eq!((limit.lines_per_second, limit.burst), (1, Some(3)));
@@ -161,6 +161,44 @@ fn sources_that_the_agent_has_not_are_named() {
                 .starts_with(&format!("{kind} of job a: "))
         );
     }
+}
+
+#[test]
+fn a_label_made_of_a_part_of_a_name_is_not_called_that_name() {
+    let notes = |rule: &str| {
+        let text = format!(
+            "scrape_configs:\n- job_name: a\n  docker_sd_configs: [{{host: 'unix:///s'}}]\n  relabel_configs: [{rule}]\n"
+        );
+        let import = promtail(&text, "promtail.yaml").unwrap();
+        load(&import.yaml);
+        import
+            .notes
+            .iter()
+            .map(|note| note.outcome.clone())
+            .collect::<Vec<_>>()
+    };
+    let name = "source_labels: [__meta_docker_container_name], target_label: x";
+    assert!(matches!(
+        notes(&format!("{{{name}, regex: '/(.*)'}}"))[1],
+        Outcome::Changed(_)
+    ));
+    assert!(matches!(
+        notes(&format!("{{{name}, regex: '/(.*)-[0-9]+'}}"))[1],
+        Outcome::Lost(_)
+    ));
+    assert!(matches!(
+        notes(&format!("{{{name}, replacement: 'a-$1'}}"))[1],
+        Outcome::Lost(_)
+    ));
+}
+
+#[test]
+fn a_job_that_finds_nothing_is_named() {
+    let import = promtail("scrape_configs: [{job_name: a, pipeline_stages: []}]", "p").unwrap();
+    assert_eq!(
+        import.notes[0].to_string(),
+        "job a: it names no file; write its paths to logs.files[].include"
+    );
 }
 
 #[test]
@@ -303,4 +341,5 @@ proptest! {
             prop_assert!(config.is_ok(), "{}\n{text}\n{}", config.unwrap_err(), import.yaml);
         }
     }
+
 }

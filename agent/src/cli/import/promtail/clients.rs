@@ -99,7 +99,7 @@ impl Importer {
         if without_push.is_none() || !is_usable {
             self.lost(
                 line,
-                format!("client.url `{}`", literal(&url)),
+                format!("client.url `{}`", literal(&base)),
                 "this is no address of Loki's push API; write the endpoint of a Collector, or Loki's with /otlp",
             );
             return;

@@ -2,6 +2,7 @@
 
 mod clients;
 mod relabel;
+mod replace;
 mod scrape;
 mod selector;
 mod stages;
@@ -22,7 +23,7 @@ pub fn promtail(text: &str, name: &str) -> Result<Import, ImportError> {
     let node = Node::parse(text).map_err(|error| ImportError::Syntax {
         name: name.to_owned(),
         line: error.line,
-        problem: error.source.to_string(),
+        problem: error.one_line(),
     })?;
     let jobs = node
         .get("scrape_configs")

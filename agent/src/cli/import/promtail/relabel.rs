@@ -84,9 +84,14 @@ impl Importer {
         if target.starts_with("__") || target.is_empty() {
             return;
         }
-        if let Some((_, attribute)) =
-            from.and_then(|from| KNOWN.iter().find(|(label, _)| *label == from))
-        {
+        let is_whole = matches!(
+            field("regex").unwrap_or("(.*)"),
+            "(.*)" | "(.+)" | "/(.*)" | "/(.+)" | "/?(.*)" | "/?(.+)"
+        ) && matches!(field("replacement").unwrap_or("$1"), "$1" | "${1}");
+        let known = from
+            .filter(|_| is_whole)
+            .and_then(|from| KNOWN.iter().find(|(label, _)| *label == from));
+        if let Some((_, attribute)) = known {
             if target != *attribute {
                 self.renamed(rule.line, target, attribute);
             }

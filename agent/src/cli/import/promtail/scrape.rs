@@ -29,6 +29,17 @@ impl Importer {
             .and_then(Node::text)
             .unwrap_or("a job without a name");
         let comment = format!("job {name}");
+        let is_found = |(key, _): &(Key, Node)| {
+            !matches!(
+                key.text.as_str(),
+                "job_name" | "pipeline_stages" | "relabel_configs"
+            )
+        };
+        if !job.entries().iter().any(is_found) {
+            let instead = "it names no file; write its paths to logs.files[].include";
+            self.lost(job.line, comment, instead);
+            return;
+        }
         for (key, value) in job.entries() {
             match key.text.as_str() {
                 "job_name" | "pipeline_stages" | "relabel_configs" => {}
@@ -159,11 +170,28 @@ impl Importer {
             "kubernetes_sd_configs",
             "pods are found by the folder of their logs, without the API; namespace, pod and container become attributes by themselves",
         );
-        let source = Source {
+        let mut source = Source {
             comment: comment.to_owned(),
             kubernetes: Some("/var/log/pods".to_owned()),
             ..Source::default()
         };
+        for (key, value) in target.entries() {
+            match key.text.as_str() {
+                "namespaces" => {
+                    let names = value.get("names").map_or(&[][..], Node::items);
+                    let names = names.iter().filter_map(Node::text);
+                    source
+                        .include
+                        .extend(names.map(|name| literal(&format!("{}/*", globset::escape(name)))));
+                }
+                "selectors" => {
+                    let instead =
+                        "choose containers by name, in logs.containers.include and exclude";
+                    self.lost(key.line, "selectors of kubernetes_sd_configs", instead);
+                }
+                _ => {}
+            }
+        }
         self.finish(job, Kind::Kubernetes, source, target.line);
     }
 
@@ -200,7 +228,7 @@ impl Importer {
                     let instead = "all containers share the settings of logs.containers, which are those of the first job; add to them what this one needs";
                     self.lost(
                         line,
-                        format!("the stages and labels of {}", source.comment),
+                        format!("the stages, labels and choices of {}", source.comment),
                         instead,
                     );
                 }

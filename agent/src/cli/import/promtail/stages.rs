@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Importer, literal, only,
+    replace::WholeMatch,
     scrape::{Kind, in_loki},
     selector::{Labels, Selector},
 };
@@ -148,37 +149,42 @@ impl Importer {
                 .replace(' ', "")
         });
         source.multiline = Some((literal(first), timeout));
+        if let Some((key, _)) = settings
+            .entries()
+            .iter()
+            .find(|(key, _)| key.text == "max_lines")
+        {
+            let now = "a record is limited by its bytes, at max_line, and not by its lines";
+            self.changed(key.line, "multiline.max_lines", now);
+        }
     }
 
     fn replace(&mut self, line: u64, settings: &Node, source: &mut Source) {
-        let expression = settings
-            .get("expression")
-            .and_then(Node::text)
-            .unwrap_or_default();
-        let replacement = settings
-            .get("replace")
-            .and_then(Node::text)
-            .unwrap_or_default();
-        let field = settings.get("source").and_then(Node::text);
-        if field.is_some_and(|field| !MESSAGES.contains(&field)) {
-            self.lost(
-                line,
-                "replace of a field",
-                "redact works on the whole line; write the pattern to redact.patterns",
-            );
+        let text = |key: &str| settings.get(key).and_then(Node::text);
+        if text("source").is_some_and(|field| !MESSAGES.contains(&field)) {
+            let instead = "redact works on the whole line; write the pattern to redact.patterns";
+            self.lost(line, "replace of a field", instead);
             return;
         }
-        match whole_match(expression, replacement) {
-            Some((pattern, replacement)) => {
-                let name = format!("promtail-line-{line}");
-                source.redact.push((name, literal(&pattern), replacement));
-            }
-            None => self.lost(
+        let expression = text("expression").unwrap_or_default();
+        let replacement = text("replace").unwrap_or_default();
+        let Some(whole) = WholeMatch::of(expression, replacement) else {
+            self.lost(
                 line,
                 "replace",
                 "write the pattern to redact.patterns with one replacement for the whole match; for templates and hashes use a Collector's transform processor",
-            ),
+            );
+            return;
+        };
+        if !whole.had_group {
+            let now =
+                "it has no group, so Promtail replaced nothing; here the whole match is replaced";
+            self.changed(line, "replace", now);
         }
+        let name = format!("promtail-line-{line}");
+        source
+            .redact
+            .push((name, literal(&whole.pattern), literal(&whole.replacement)));
     }
 
     fn drop_stage(&mut self, line: u64, settings: &Node, source: &mut Source) {
@@ -326,102 +332,9 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
     parse_byte_size(&format!("{}{unit}", &text[..digits])).ok()
 }
 
-/// Promtail replaces the groups of an expression, we the whole match: what is around the only group is kept by two new groups.
-fn whole_match(expression: &str, replacement: &str) -> Option<(String, String)> {
-    let pattern = Pattern::new(expression).ok()?;
-    if expression.is_empty() || replacement.contains("{{") || replacement.contains(char::is_control)
-    {
-        return None;
-    }
-    let replacement = literal(&replacement.replace('$', "$$"));
-    match pattern.regex().captures_len() {
-        1 => Some((expression.to_owned(), replacement)),
-        2 => {
-            let (before, group, after) = only_group(expression)?;
-            let replacement = match (before, after) {
-                ("", "") => replacement,
-                _ => format!("${{1}}{replacement}${{2}}"),
-            };
-            let around = |text: &str| {
-                if before.is_empty() && after.is_empty() {
-                    String::new()
-                } else {
-                    format!("({text})")
-                }
-            };
-            let pattern = format!("{}(?:{group}){}", around(before), around(after));
-            Pattern::new(&pattern)
-                .is_ok()
-                .then_some((pattern, replacement))
-        }
-        _ => None,
-    }
-}
-
-/// What is before, in and after the only capture group, when that is at the top level and unconditional.
-fn only_group(expression: &str) -> Option<(&str, &str, &str)> {
-    // Classes, escaped parentheses, alternatives and flags would need a parser of expressions.
-    if expression.contains(['|', '[']) && expression.find('(')? > expression.find(['|', '['])? {
-        return None;
-    }
-    if expression.contains("\\(") || expression.contains("\\)") || expression.contains("(?") {
-        return None;
-    }
-    let start = expression.find('(')?;
-    let end = start + expression[start..].find(')')?;
-    let after = &expression[end + 1..];
-    let is_repeated = after.starts_with(['*', '+', '?', '{']);
-    let inside = &expression[start + 1..end];
-    // A parenthesis in a class, or an alternative outside of the group.
-    let is_simple = !is_repeated && !after.contains(['(', ')', '|']) && balanced_classes(inside);
-    is_simple.then_some((&expression[..start], inside, after))
-}
-
-fn balanced_classes(expression: &str) -> bool {
-    expression.matches('[').count() == expression.matches(']').count()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn replacing_a_group_becomes_replacing_the_match() {
-        for (expression, replacement, line, expected) in [
-            (
-                r"password (\S+)",
-                "****",
-                "my password xyz!",
-                "my password ****",
-            ),
-            (r"token=(\w+);", "x", "a token=abc; b", "a token=x; b"),
-            ("([0-9]{3}-[0-9]{2})", "*SSN*", "a 123-45 b", "a *SSN* b"),
-            (r"\d+", "$1", "a 12 b", "a $1 b"),
-            (r"11\.11 - (\S+\s)", "", "11.11 - frank [25", "11.11 - [25"),
-        ] {
-            let (pattern, replacement) = whole_match(expression, replacement).unwrap();
-            let regex = regex::Regex::new(&pattern).unwrap();
-            assert_eq!(
-                regex.replace_all(line, replacement.as_str()),
-                expected,
-                "{expression}"
-            );
-        }
-        for (expression, replacement) in [
-            ("(a)(b)", "x"),
-            ("(a)", "{{ .Value | Hash \"salt\" }}"),
-            ("x|(a)", "x"),
-            ("(a)|x", "x"),
-            ("(a)+", "x"),
-            (r"\((a)\)", "x"),
-            ("(?i)(a)", "x"),
-            ("[(](a)", "x"),
-            ("(a", "x"),
-            ("", "x"),
-        ] {
-            assert_eq!(whole_match(expression, replacement), None, "{expression}");
-        }
-    }
 
     #[test]
     fn sizes_have_promtails_units() {
