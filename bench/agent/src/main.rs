@@ -16,7 +16,7 @@ mod subject;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum as _};
 use trivium_bench_agent::sink::{Sink, control};
 
 use crate::{
@@ -126,7 +126,7 @@ fn run(options: &Options) -> Result<ExitCode, Failure> {
     let mut measured = Vec::new();
     let mut has_failed = false;
     let scenarios = match &options.only[..] {
-        [] => &Scenario::ALL,
+        [] => Scenario::value_variants(),
         only => only,
     };
     for round in 1..=options.rounds {

@@ -106,3 +106,56 @@ fn text(text: String) -> Option<AnyValue> {
         value: Some(Value::StringValue(text)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use trivium_bench_agent::sink::{Answer, Sink};
+
+    use super::*;
+
+    const LOAD: RelayLoad = RelayLoad {
+        source: 4,
+        records: 250,
+        records_a_request: 100,
+        records_a_second: 1000,
+    };
+
+    #[test]
+    fn every_record_is_sent_once_when_it_is_accepted() {
+        let sink = Sink::start().unwrap();
+        let started = Instant::now();
+        LOAD.send_now(sink.address().port(), Duration::from_secs(10))
+            .unwrap();
+        assert!(
+            started.elapsed() >= Duration::from_millis(200),
+            "the rate is kept"
+        );
+        sink.with_tally(|tally| {
+            assert_eq!(
+                (tally.requests, tally.records, tally.duplicates),
+                (3, 250, 0)
+            );
+            assert_eq!(tally.missing(LOAD.source, LOAD.records), 0);
+        });
+    }
+
+    #[test]
+    fn what_is_refused_is_sent_again_and_the_wait_for_it_ends() {
+        let sink = Sink::start().unwrap();
+        let port = sink.address().port();
+        sink.set_answer(Answer::Unavailable);
+        assert!(LOAD.send_now(port, Duration::from_millis(300)).is_err());
+        let client = thread::spawn(move || LOAD.send_now(port, Duration::from_secs(10)));
+        let seconds = Duration::from_secs(10);
+        let before = sink.with_tally(|tally| tally.refused_requests);
+        assert!(
+            sink.wait(seconds, |tally| tally.refused_requests > before)
+                .is_some()
+        );
+        sink.set_answer(Answer::Accept);
+        client.join().unwrap().unwrap();
+        sink.with_tally(|tally| assert_eq!(tally.missing(LOAD.source, LOAD.records), 0));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, fs};
 
+use clap::ValueEnum as _;
 use trivium_bench_agent::lines::Kind;
 
 use crate::{
@@ -61,10 +62,10 @@ pub(crate) fn tables(
         "| what | program | CPU | cores | lines per CPU second | resident (peak) | descriptors | on the wire | missing | twice | out of order |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
-    for scenario in Scenario::ALL {
+    for scenario in Scenario::value_variants() {
         for subject in Subject::ALL {
-            if let Some(row) = Row::of(measured, scenario, subject) {
-                write_row(&mut text, scenario, subject, &row, options)?;
+            if let Some(row) = Row::of(measured, *scenario, subject) {
+                write_row(&mut text, *scenario, subject, &row, options)?;
             }
         }
     }

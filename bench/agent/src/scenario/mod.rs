@@ -47,17 +47,6 @@ pub(crate) enum Scenario {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Docker,
-        Self::DockerZstd,
-        Self::Plain,
-        Self::Steady,
-        Self::Idle,
-        Self::Relay,
-        Self::RelayOutage,
-        Self::Outage,
-    ];
-
     /// Those it is fair to, and that can do it.
     pub(crate) fn subjects(self) -> &'static [Subject] {
         use Subject::{Agent, Collector, CollectorOnDisk, FluentBit, Rotel};
@@ -207,8 +196,16 @@ impl Run<'_> {
                 outage: Vec::new(),
             })
         })?;
-        if figures.missing > 0 {
-            eprintln!("{} lines are missing; it said: {said}", figures.missing);
+        let first_missing = self.sink.with_tally(|tally| {
+            let mut sources = expected.iter();
+            sources
+                .find_map(|(source, count)| Some((*source, tally.first_missing(*source, *count)?)))
+        });
+        if let Some((source, sequence)) = first_missing {
+            eprintln!(
+                "{} lines are missing, first line {sequence} of source {source}; it said: {said}",
+                figures.missing
+            );
         }
         Ok(figures)
     }

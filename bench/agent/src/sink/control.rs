@@ -91,3 +91,71 @@ fn reply(code: StatusCode, text: &str) -> Response<Full<Bytes>> {
     *response.status_mut() = code;
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpStream,
+        sync::mpsc,
+        thread,
+    };
+
+    use super::*;
+
+    fn ask(address: SocketAddr, method: &str, path: &str, body: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: sink\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap();
+        (status.to_owned(), body.trim_end().to_owned())
+    }
+
+    #[test]
+    fn a_sink_that_runs_by_itself_is_told_by_http_what_to_do() {
+        let sink = Arc::new(Sink::start().unwrap());
+        let (ready, address) = mpsc::channel();
+        let served = Arc::clone(&sink);
+        // Ends with the test's process.
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+            let serve = serve(served, listen, |address| ready.send(address).unwrap());
+            runtime.block_on(serve)
+        });
+        let control = address.recv().unwrap();
+        let told = |path, body| ask(control, "PUT", path, body).0;
+
+        assert_eq!(told("/answer", "unavailable"), "200");
+        let (status, _) = ask(sink.address(), "POST", "/v1/logs", "");
+        assert_eq!(status, "503");
+        assert_eq!(told("/answer", "accept"), "200");
+        let (status, _) = ask(sink.address(), "POST", "/v1/logs", "");
+        assert_eq!(status, "200");
+        let (_, tally) = ask(control, "GET", "/tally", "");
+        let tally: serde_json::Value = serde_json::from_str(&tally).unwrap();
+        assert_eq!(
+            (&tally["requests"], &tally["refused_requests"]),
+            (&json!(1), &json!(1))
+        );
+
+        assert_eq!(told("/away", "true"), "200");
+        assert!(TcpStream::connect(sink.address()).is_err());
+        assert_eq!(told("/away", "false"), "200");
+        assert!(TcpStream::connect(sink.address()).is_ok());
+
+        assert_eq!(told("/answer", "maybe"), "400");
+        assert_eq!(told("/away", "soon"), "400");
+        assert_eq!(told("/elsewhere", ""), "404");
+    }
+}
