@@ -152,7 +152,9 @@ async fn cpu(readings: &Readings<'_>, filter: &Filter) -> Result<Chart, QueryErr
         .await?;
     let all = cpu_seconds(&cpu);
     let mut lines = cpu.lines(CPU_MODE, &ORDER);
-    lines.retain(|line| line.name != IDLE_MODES[0]);
+    // Modes that a machine never has (`steal` without a hypervisor) would only fill the legend.
+    let is_ever = |line: &Line| line.points.iter().any(|point| point.value > 0.0);
+    lines.retain(|line| line.name != IDLE_MODES[0] && is_ever(line));
     for point in lines.iter_mut().flat_map(|line| &mut line.points) {
         let all = all.get(&point.end_ms).copied().unwrap_or_default();
         point.value = if all > 0.0 { point.value / all } else { 0.0 };

@@ -223,7 +223,9 @@ impl<'a> Readings<'a> {
             kind,
             ..found.clone()
         };
-        let selection = Selection::read(self.pool, &family, filter, self.range, None).await?;
+        let selection = Selection::read(self.pool, &family, filter, self.range, None)
+            .await?
+            .of_a_kernel();
         let by: Vec<String> = by.iter().map(|&label| label.to_owned()).collect();
         let groups = selection.values(&by).into_iter().map(|(labels, values)| {
             let points = values.into_iter().filter_map(|value| {
