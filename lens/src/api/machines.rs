@@ -38,7 +38,7 @@ pub(super) async fn host(
     params: Params,
 ) -> Result<Json<DetailedHost>, ApiError> {
     let range = params.only(&["since", "until"])?.range()?;
-    let found = host::host(state.store.readers(), &name, range).await?;
+    let found = host::host(state.store.readers(), &name, range, None).await?;
     found.map(Json).ok_or(ApiError::UnknownHost { name })
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn containers(
 ) -> Result<Json<Listing>, ApiError> {
     let params = params.only(&["host", "since", "until"])?;
     let (host, range) = (params.text("host"), params.range()?);
-    let listing = containers::listing(state.store.readers(), range, host).await?;
+    let listing = containers::listing(state.store.readers(), range, None, host).await?;
     Ok(Json(listing))
 }
 
@@ -58,6 +58,6 @@ pub(super) async fn container(
     params: Params,
 ) -> Result<Json<DetailedContainer>, ApiError> {
     let range = params.only(&["since", "until"])?.range()?;
-    let found = container::container(state.store.readers(), &id, range).await?;
+    let found = container::container(state.store.readers(), &id, range, None).await?;
     found.map(Json).ok_or(ApiError::UnknownContainer { id })
 }

@@ -29,7 +29,7 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let (view, at_ns) = View::read_around(&uri, params, &[])?;
     let pool = state.store.readers();
-    let Some(found) = container::container(pool, &id, view.range).await? else {
+    let Some(found) = container::container(pool, &id, view.range, at_ns).await? else {
         return Err(ApiError::UnknownContainer { id }.into());
     };
     let DetailedContainer { used, charts } = found;

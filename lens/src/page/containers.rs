@@ -19,7 +19,7 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let view = View::read(&uri, params, &["host"])?;
     let host = view.params.text("host");
-    let listing = containers::listing(state.store.readers(), view.range, host).await?;
+    let listing = containers::listing(state.store.readers(), view.range, None, host).await?;
     let sends_metrics = |used: &Used| used.container.metrics.is_some();
     let content = html! {
         @if let Some(host) = host {

@@ -24,10 +24,11 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let (view, at_ns) = View::read_around(&uri, params, &[])?;
     let pool = state.store.readers();
-    let Some(DetailedHost { host, detail }) = host::host(pool, &name, view.range).await? else {
+    let Some(DetailedHost { host, detail }) = host::host(pool, &name, view.range, at_ns).await?
+    else {
         return Err(ApiError::UnknownHost { name }.into());
     };
-    let listing = containers::listing(pool, view.range, Some(&name)).await?;
+    let listing = containers::listing(pool, view.range, at_ns, Some(&name)).await?;
     let content = html! {
         div.heading {
             h1 { (host.name) }

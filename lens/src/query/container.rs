@@ -24,6 +24,7 @@ pub async fn container(
     pool: &SqlitePool,
     asked: &str,
     range: Range,
+    at_ns: Option<i64>,
 ) -> Result<Option<DetailedContainer>, QueryError> {
     let known = containers::containers(pool, Range::ALL).await?;
     let Some(found) = containers::find(&known, asked).cloned() else {
@@ -31,7 +32,7 @@ pub async fn container(
     };
     let (used, charts) = match found.filter() {
         Some(filter) => {
-            let readings = Readings::open(pool, range).await?;
+            let readings = Readings::open(pool, range, at_ns).await?;
             let meters = Meters::read(&readings, &filter).await?;
             (meters.used(found), charts(&readings, &filter).await?)
         }
@@ -90,7 +91,7 @@ async fn charts(readings: &Readings<'_>, filter: &Filter) -> Result<Vec<Chart>, 
             name: "memory",
             unit: Unit::Bytes,
             is_stacked: false,
-            limit: limit.latest_sum(),
+            limit: limit.sum(),
             step_ms: usage.step_ms.max(working_set.step_ms),
             lines: memory.concat(),
         },

@@ -64,7 +64,7 @@ impl Container {
     }
 }
 
-/// What a container used at the end of the range.
+/// What a container used at the end of the range, or at the moment that was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Usage {
     /// CPUs: 1.5 is one and a half of them all the time.
@@ -133,11 +133,12 @@ pub async fn containers(pool: &SqlitePool, range: Range) -> Result<Vec<Container
 pub async fn listing(
     pool: &SqlitePool,
     range: Range,
+    at_ns: Option<i64>,
     host: Option<&str>,
 ) -> Result<Listing, QueryError> {
     let mut containers = containers(pool, range).await?;
     containers.retain(|container| host.is_none() || container.host.as_deref() == host);
-    let readings = Readings::open(pool, range).await?;
+    let readings = Readings::open(pool, range, at_ns).await?;
     let of_host = host.map(|host| Filter::default().and(HOST_NAME, host));
     let meters = Meters::read(&readings, &of_host.unwrap_or_default()).await?;
     let used = containers
@@ -364,19 +365,19 @@ impl Meters {
         let directed = |tracks: &Tracks, label: &str, direction: &str| {
             let mut labels = identity.clone();
             labels.insert(label.to_owned(), direction.to_owned());
-            tracks.latest(&labels)
+            tracks.value(&labels)
         };
         let network = |direction| directed(&self.network, NETWORK_DIRECTION, direction);
         let disk = |direction| directed(&self.disk, DISK_DIRECTION, direction);
         Usage {
-            cpu: self.cpu.latest(identity),
-            memory_bytes: self.memory.latest(identity),
-            memory_limit_bytes: self.memory_limit.latest(identity),
+            cpu: self.cpu.value(identity),
+            memory_bytes: self.memory.value(identity),
+            memory_limit_bytes: self.memory_limit.value(identity),
             network_receive_bytes_per_second: network("receive"),
             network_transmit_bytes_per_second: network("transmit"),
             disk_read_bytes_per_second: disk("read"),
             disk_write_bytes_per_second: disk("write"),
-            uptime_seconds: self.uptime.latest(identity),
+            uptime_seconds: self.uptime.value(identity),
             cpu_points: self.cpu.points(identity).to_vec(),
         }
     }

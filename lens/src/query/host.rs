@@ -100,8 +100,9 @@ pub async fn host(
     pool: &SqlitePool,
     name: &str,
     range: Range,
+    at_ns: Option<i64>,
 ) -> Result<Option<DetailedHost>, QueryError> {
-    let readings = Readings::open(pool, range).await?;
+    let readings = Readings::open(pool, range, at_ns).await?;
     let Some(host) = hosts::host(pool, &readings, name, range).await? else {
         return Ok(None);
     };
@@ -152,7 +153,9 @@ async fn cpu(readings: &Readings<'_>, filter: &Filter) -> Result<Chart, QueryErr
         .await?;
     let all = cpu_seconds(&cpu);
     let mut lines = cpu.lines(CPU_MODE, &ORDER);
-    lines.retain(|line| line.name != IDLE_MODES[0]);
+    // Modes that a machine never has (`steal` without a hypervisor) would only fill the legend.
+    let is_ever = |line: &Line| line.points.iter().any(|point| point.value > 0.0);
+    lines.retain(|line| line.name != IDLE_MODES[0] && is_ever(line));
     for point in lines.iter_mut().flat_map(|line| &mut line.points) {
         let all = all.get(&point.end_ms).copied().unwrap_or_default();
         point.value = if all > 0.0 { point.value / all } else { 0.0 };
@@ -273,7 +276,7 @@ async fn filesystems(
                 kind: label(TYPE),
                 ..Filesystem::default()
             });
-        let bytes = points.last().map_or(0.0, |point| point.value);
+        let bytes = usage.value_of(points).unwrap_or_default();
         filesystem.limit_bytes += bytes;
         if label(STATE) == "used" {
             filesystem.used_bytes += bytes;
@@ -346,6 +349,10 @@ fn latest<'a>(
 ) -> impl Iterator<Item = (String, &'a str, f64)> {
     tracks.groups().filter_map(move |(labels, points)| {
         let direction = labels.get(direction).map_or("", String::as_str);
-        Some((labels.get(label)?.clone(), direction, points.last()?.value))
+        Some((
+            labels.get(label)?.clone(),
+            direction,
+            tracks.value_of(points)?,
+        ))
     })
 }

@@ -21,7 +21,7 @@ pub(super) const INTERFACE: &str = "network_interface_name";
 /// The modes in which a CPU has nothing to do.
 pub(super) const IDLE_MODES: [&str; 2] = ["idle", "iowait"];
 
-/// A host and how busy it was at the end of the range.
+/// A host and how busy it was at the end of the range, or at the moment that was asked for.
 #[derive(Debug, Clone, Serialize)]
 pub struct Host {
     /// `host.name`.
@@ -74,7 +74,7 @@ impl Usage {
 
 /// The hosts seen in the range, by name.
 pub async fn hosts(pool: &SqlitePool, range: Range) -> Result<Vec<Host>, QueryError> {
-    let readings = Readings::open(pool, range).await?;
+    let readings = Readings::open(pool, range, None).await?;
     let containers = containers::containers(pool, range).await?;
     let hosts = seen(pool, range, &containers).await?;
     let usage = usage(&readings, &Filter::default()).await?;
@@ -209,16 +209,16 @@ async fn usage(
                 .collect()
         };
         let cpu_points = busy(&cpu.only(HOST_NAME, &name));
-        let all_memory = memory.only(HOST_NAME, &name).latest_sum();
+        let all_memory = memory.only(HOST_NAME, &name).sum();
         let of_host = Usage {
-            cpus: cpus.latest(&of(&[])),
-            cpu_ratio: cpu_points.last().map(|point| point.value),
-            load_average_1m: load.latest(&of(&[])),
-            memory_used_bytes: memory.latest(&of(&[(MEMORY_STATE, "used")])),
-            memory_limit_bytes: limit.latest(&of(&[])).or(all_memory),
-            network_receive_bytes_per_second: network.latest(&of(&[(DIRECTION, "receive")])),
-            network_transmit_bytes_per_second: network.latest(&of(&[(DIRECTION, "transmit")])),
-            uptime_seconds: uptime.latest(&of(&[])),
+            cpus: cpus.value(&of(&[])),
+            cpu_ratio: cpu.value_of(&cpu_points),
+            load_average_1m: load.value(&of(&[])),
+            memory_used_bytes: memory.value(&of(&[(MEMORY_STATE, "used")])),
+            memory_limit_bytes: limit.value(&of(&[])).or(all_memory),
+            network_receive_bytes_per_second: network.value(&of(&[(DIRECTION, "receive")])),
+            network_transmit_bytes_per_second: network.value(&of(&[(DIRECTION, "transmit")])),
+            uptime_seconds: uptime.value(&of(&[])),
             step_ms: cpu.step_ms,
             cpu_points,
         };

@@ -58,10 +58,16 @@ pub struct Line {
 }
 
 impl Line {
-    /// The newest value.
-    pub fn latest(&self) -> Option<f64> {
-        self.points.last().map(|point| point.value)
+    /// The value in the step in which `at_ms` lies, or the newest before it.
+    pub fn at(&self, at_ms: i64) -> Option<f64> {
+        value_at(&self.points, at_ms)
     }
+}
+
+/// The value in the step in which `at_ms` lies, or the newest before it.
+fn value_at(points: &[Point], at_ms: i64) -> Option<f64> {
+    let within = points.iter().find(|point| point.end_ms >= at_ms);
+    within.or(points.last()).map(|point| point.value)
 }
 
 /// Lines that belong together.
@@ -87,6 +93,7 @@ pub struct Chart {
 pub struct Tracks {
     /// Length of a step; 0 when there is no group.
     pub step_ms: i64,
+    at_ms: i64,
     groups: Vec<(Labels, Vec<Point>)>,
 }
 
@@ -96,8 +103,8 @@ impl Tracks {
         let is_wanted = |labels: &Labels| labels.get(label).is_some_and(|stored| stored == value);
         let groups = self.groups.iter().filter(|(labels, _)| is_wanted(labels));
         Self {
-            step_ms: self.step_ms,
             groups: groups.cloned().collect(),
+            ..*self
         }
     }
 
@@ -118,11 +125,11 @@ impl Tracks {
                 .collect()
         };
         Self {
-            step_ms: self.step_ms,
             groups: sums
                 .into_iter()
                 .map(|(labels, sum)| (labels, points(sum)))
                 .collect(),
+            ..*self
         }
     }
 
@@ -139,16 +146,21 @@ impl Tracks {
         group.map_or(&[], |(_, points)| points)
     }
 
-    /// The newest value of the group with exactly these labels.
-    pub fn latest(&self, labels: &Labels) -> Option<f64> {
-        self.points(labels).last().map(|point| point.value)
+    /// The value of the group with exactly these labels, at the moment that [`Readings`] are about.
+    pub fn value(&self, labels: &Labels) -> Option<f64> {
+        self.value_of(self.points(labels))
     }
 
-    /// The newest values of all groups together.
-    pub fn latest_sum(&self) -> Option<f64> {
-        let latest = self.groups.iter().filter_map(|(_, points)| points.last());
-        latest
-            .map(|point| point.value)
+    /// The value of these points at that moment.
+    pub fn value_of(&self, points: &[Point]) -> Option<f64> {
+        value_at(points, self.at_ms)
+    }
+
+    /// The values of all groups together at that moment.
+    pub fn sum(&self) -> Option<f64> {
+        let values = self.groups.iter();
+        values
+            .filter_map(|(_, points)| self.value_of(points))
             .reduce(|sum, value| sum + value)
     }
 
@@ -175,16 +187,22 @@ pub struct Readings<'a> {
     pool: &'a SqlitePool,
     families: Vec<Family>,
     range: Range,
+    at_ms: i64,
 }
 
 impl<'a> Readings<'a> {
-    /// Reads which metrics there are.
-    pub async fn open(pool: &'a SqlitePool, range: Range) -> Result<Self, QueryError> {
+    /// Reads which metrics there are. Single values are those of the moment `at_ns`, or the last ones in the range.
+    pub async fn open(
+        pool: &'a SqlitePool,
+        range: Range,
+        at_ns: Option<i64>,
+    ) -> Result<Self, QueryError> {
         let families = metrics::families(pool).await?;
         Ok(Self {
             pool,
             families,
             range,
+            at_ms: at_ns.map_or(i64::MAX, |at_ns| at_ns / 1_000_000),
         })
     }
 
@@ -223,7 +241,9 @@ impl<'a> Readings<'a> {
             kind,
             ..found.clone()
         };
-        let selection = Selection::read(self.pool, &family, filter, self.range, None).await?;
+        let selection = Selection::read(self.pool, &family, filter, self.range, None)
+            .await?
+            .of_a_kernel();
         let by: Vec<String> = by.iter().map(|&label| label.to_owned()).collect();
         let groups = selection.values(&by).into_iter().map(|(labels, values)| {
             let points = values.into_iter().filter_map(|value| {
@@ -241,7 +261,56 @@ impl<'a> Readings<'a> {
         });
         Ok(Tracks {
             step_ms: selection.steps.step_ms,
+            at_ms: self.at_ms,
             groups: groups.collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_value_at_a_moment_is_that_of_its_step() {
+        let points =
+            [(10, 1.0), (20, 2.0), (30, 3.0)].map(|(end_ms, value)| Point { end_ms, value });
+        let at = |at_ms| value_at(&points, at_ms);
+        assert_eq!(
+            [5, 15, 20, 31].map(at),
+            [Some(1.0), Some(2.0), Some(2.0), Some(3.0)]
+        );
+        assert_eq!(value_at(&[], 10), None);
+    }
+
+    #[test]
+    fn groups_are_added_up_to_the_labels_that_remain() {
+        let labels = |name: &str| {
+            Labels::from([
+                ("name".to_owned(), name.to_owned()),
+                ("way".to_owned(), "in".to_owned()),
+            ])
+        };
+        let points = |values: &[(i64, f64)]| {
+            let points = values
+                .iter()
+                .map(|&(end_ms, value)| Point { end_ms, value });
+            points.collect::<Vec<_>>()
+        };
+        let tracks = Tracks {
+            step_ms: 10,
+            at_ms: 10,
+            groups: vec![
+                (labels("eth0"), points(&[(10, 1.0), (20, 2.0)])),
+                (labels("eth1"), points(&[(10, 10.0)])),
+                (labels("lo"), points(&[(10, 100.0)])),
+            ],
+        };
+        let sums = tracks.summed(&["way"], |labels| {
+            labels.get("name").is_some_and(|name| name != "lo")
+        });
+        let way = Labels::from([("way".to_owned(), "in".to_owned())]);
+        assert_eq!(sums.points(&way), points(&[(10, 11.0), (20, 2.0)]));
+        assert_eq!((sums.value(&way), tracks.sum()), (Some(11.0), Some(111.0)));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Counters and histograms are cumulative, so what happened in a step is the increase since the series' last sample. A
 //! value that falls is a restart: counting goes on from zero. A series without a sample before its first one began at
-//! zero, unless that first one lies in the first step: there the older samples may have gone with their age.
+//! zero, unless that first one lies in the first step: there the older samples may have gone with their age. Counters of
+//! a kernel count since it started, whoever reads them: their series begin at what the first sample says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,6 +23,8 @@ const GAUGE_STANDS_MS: i64 = 5 * 60 * 1_000;
 #[derive(Debug)]
 pub struct Selection {
     kind: Kind,
+    /// Whether a series that begins in the range began at zero.
+    begins_at_zero: bool,
     /// How the range is cut.
     pub steps: Steps,
     series: Vec<(Series, Vec<StepSample>)>,
@@ -84,9 +87,18 @@ impl Selection {
         let samples = series::read(pool, &series, steps, family.kind == Kind::Gauge).await?;
         Ok(Self {
             kind: family.kind,
+            begins_at_zero: true,
             steps,
             series: series.into_iter().zip(samples).collect(),
         })
+    }
+
+    /// The same with series that were counting before they were first sent.
+    pub fn of_a_kernel(self) -> Self {
+        Self {
+            begins_at_zero: false,
+            ..self
+        }
     }
 
     /// The part of it that `filter` lets through.
@@ -97,6 +109,7 @@ impl Selection {
             .filter(|(series, _)| filter.matches(&series.labels));
         Self {
             kind: self.kind,
+            begins_at_zero: self.begins_at_zero,
             steps: self.steps,
             series: series.cloned().collect(),
         }
@@ -206,7 +219,7 @@ impl Selection {
         let Steps {
             since_ms, step_ms, ..
         } = self.steps;
-        let first_end_ms = self.steps.first_end_ms();
+        let (first_end_ms, begins_at_zero) = (self.steps.first_end_ms(), self.begins_at_zero);
         let mut before: Option<(i64, f64)> = None;
         let mut cumulative = 0.0;
         let of = move |sample: &StepSample| {
@@ -214,7 +227,7 @@ impl Selection {
             let (amount, from_ms) = match before {
                 Some((time_ms, last)) if value >= last => (Some(value - last), time_ms),
                 Some((time_ms, _)) => (Some(value), time_ms),
-                None if sample.step_end_ms <= first_end_ms => (None, since_ms),
+                None if sample.step_end_ms <= first_end_ms || !begins_at_zero => (None, since_ms),
                 None => (Some(value), sample.time_ms - step_ms),
             };
             before = Some((sample.time_ms, value));

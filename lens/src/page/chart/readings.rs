@@ -1,5 +1,5 @@
 //! What hosts and containers measure, from zero upwards: lines, or areas on top of each other where they are parts of a
-//! whole, against their limit where there is one. The legend has each line's newest value; pointing at a step shows all of its
+//! whole, against their limit where there is one. The legend has each line's value at the marked moment, or the newest; pointing at a step shows all of its
 //! values.
 
 use std::collections::BTreeMap;
@@ -54,6 +54,7 @@ pub(in crate::page) fn readings(
             path class={ "line " (hue(index)) } d=(outline(time, chart.step_ms, level, y)) {}
         }
     };
+    let at_ms = marked_ns.map_or(i64::MAX, |marked_ns| marked_ns / 1_000_000);
     let is_line_drawn = chart.unit != Unit::Ratio;
     let content = html! {
         (plot::stretched(HEIGHT, &shapes))
@@ -73,7 +74,7 @@ pub(in crate::page) fn readings(
         ul.legend {
             @for (index, line) in chart.lines.iter().enumerate() {
                 li { span class={ "swatch line " (hue(index)) } {} (line.name)
-                    @if let Some(latest) = line.latest() { b { (label(latest)) } } }
+                    @if let Some(value) = line.at(at_ms) { b { (label(value)) } } }
             }
             @if let Some(limit) = chart.limit.filter(|_| is_line_drawn) {
                 li { span.swatch.line.limit {} (limit_name) b { (label(limit)) } }
