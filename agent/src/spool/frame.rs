@@ -20,7 +20,6 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use trivium_otlp::Signal;
 
 use super::Signal;
 
@@ -35,28 +34,15 @@ const VERSION: u8 = 1;
 /// The fastest of the usual ones: the spool fills when there is enough else to do.
 const COMPRESSION_LEVEL: i32 = 1;
 
-<<<<<<< HEAD
-/// How a header spells a signal.
-=======
 /// Every signal, in the order of their codes on disk, which start with 1.
 pub(super) const SIGNALS: [Signal; 3] = [Signal::Traces, Signal::Metrics, Signal::Logs];
 
->>>>>>> refs/heads/spool
 fn code(signal: Signal) -> u8 {
     match signal {
         Signal::Traces => 1,
         Signal::Metrics => 2,
         Signal::Logs => 3,
     }
-<<<<<<< HEAD
-}
-
-fn signal_of(spelled: u8) -> Option<Signal> {
-    Signal::ALL
-        .into_iter()
-        .find(|signal| code(*signal) == spelled)
-=======
->>>>>>> refs/heads/spool
 }
 
 /// A request as it comes out of the spool.
@@ -107,13 +93,9 @@ impl Header {
         }
         Some(Self {
             seq: u64_at(8),
-<<<<<<< HEAD
-            signal: signal_of(bytes[5])?,
-=======
             signal: SIGNALS
                 .into_iter()
                 .find(|signal| code(*signal) == bytes[5])?,
->>>>>>> refs/heads/spool
             items: u32_at(24),
             time_unix_nano: u64_at(16),
             payload_bytes: u32_at(28),

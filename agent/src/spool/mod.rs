@@ -36,7 +36,6 @@ mod losses;
 mod open;
 mod queue;
 pub mod segment;
-mod signal;
 
 #[cfg(test)]
 mod tests;
@@ -48,10 +47,9 @@ pub use self::{
     losses::SpoolLoss,
     open::Recovery,
     queue::Spool,
-    signal::Signal,
 };
 
-use trivium_otlp::Signal;
+pub use trivium_otlp::Signal;
 
 use crate::state_dir::StateDir;
 
