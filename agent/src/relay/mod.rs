@@ -28,7 +28,7 @@ use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 
-use crate::spool::Signal;
+use trivium_otlp::{PartialSuccess, Signal};
 
 pub use self::{
     body::{IN_FLIGHT_BYTES, MAX_REQUEST_BYTES},
@@ -56,15 +56,6 @@ pub trait Deliver: Clone + Send + Sync + 'static {
         signal: Signal,
         body: Bytes,
     ) -> impl Future<Output = Result<Option<PartialSuccess>, Refusal>> + Send;
-}
-
-/// What the Collector did not take of a request that it otherwise accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartialSuccess {
-    /// The number of spans, log records or data points.
-    pub rejected: i64,
-    /// Why; or a warning, when nothing was rejected.
-    pub message: String,
 }
 
 /// Why a request was not taken.
