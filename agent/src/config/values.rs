@@ -428,4 +428,10 @@ mod tests {
         let glob = Glob::of_paths("/var/{a,b}/**/*").unwrap();
         assert!(glob.matches("/var/b/c/d"));
     }
+
+    #[test]
+    fn patterns_ignore_case_and_know_letters_of_all_languages() {
+        let pattern = Pattern::new(r"(?i)straße \w+ \p{Lu}").unwrap();
+        assert!(pattern.regex().is_match("STRASSE STRAẞE é Ä"));
+    }
 }
