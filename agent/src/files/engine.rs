@@ -12,8 +12,8 @@ use super::{
     discovery::Discovery,
     frontier::Position,
     identity::{Fingerprint, Verdict},
-    log::{LogKey, Table},
-    tail::{ReadBuffer, Turn},
+    log::{Known, LogKey, Table},
+    tail::{ReadBuffer, Tail, Turn},
     watch::Watch,
 };
 use crate::{
@@ -206,7 +206,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         key: FileKey,
         now: Instant,
         read: impl FnOnce(
-            &mut super::tail::Tail,
+            &mut Tail,
             &mut ReadBuffer,
             &mut dyn FnMut(Range<u64>, &[u8]),
         ) -> std::io::Result<Turn>,
@@ -307,6 +307,33 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         self.cover(key);
         self.start_linger(now);
+    }
+
+    /// Reads files that are in no folder any more, as the last thing that is done; whether all of them were read to their end.
+    pub(super) fn read_vanished(&mut self, now: Instant) -> bool {
+        let is_vanished = |known: &Known| known.is_vanished && !known.is_over;
+        let vanished: Vec<_> = self
+            .table
+            .files
+            .iter()
+            .filter(|(_, known)| is_vanished(known))
+            .map(|(key, known)| (*key, known.log))
+            .collect();
+        for (key, _) in &vanished {
+            self.table.make_ready(*key);
+        }
+        while let Some(key) = self.table.take_ready(true) {
+            if self.is_full() {
+                return false;
+            }
+            self.turn(key, now);
+        }
+        for (key, log) in vanished {
+            // What is wrong with it was told by its turn.
+            let _ = self.offer(key, now, Tail::finish);
+            self.flush_log(log, u64::MAX, now);
+        }
+        true
     }
 
     /// Tells the ledger of the losses.

@@ -303,7 +303,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         let starts_at_end = self.settings.sources[source].start_at == StartAt::End;
         if self.is_first_start
             && starts_at_end
-            && let Err(error) = tail.skip_to_end()
+            && let Err(error) = tail.skip_to(u64::MAX)
         {
             tracing::warn!(path = %tail.path.display(), %error, "a file can't be read; when it can, it is read from its beginning");
         }

@@ -213,14 +213,17 @@ impl<D: StateDir, O: Outlet> Loop<D, O> {
 
     /// Hands the last batch over and waits for what is in flight; reads on only what is in no folder any more.
     fn drain(mut self, deadline: Instant) {
+        let mut has_read = false;
         loop {
             let now = Instant::now();
             self.engine.settle();
+            if !has_read {
+                has_read = self.engine.read_vanished(now);
+            }
             self.engine.hand_over(now, true);
             self.engine.keep_vanished(now);
-            if self.engine.is_settled() || now >= deadline {
-                self.engine.save(now);
-                return;
+            if now >= deadline || (has_read && self.engine.is_settled()) {
+                return self.engine.save(now);
             }
             self.wait(deadline.min(now + GATHER), now + GATHER);
         }

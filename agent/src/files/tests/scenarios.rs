@@ -1,6 +1,7 @@
 //! One test for each thing that happens to log files.
 
 use super::*;
+use crate::files::checkpoint;
 
 const NONE: [&str; 0] = [];
 
@@ -467,7 +468,20 @@ fn a_reset_file_is_read_again_and_no_other() {
     assert_eq!(rig.deliver(), ["1", "2"]);
     rig.crash();
     let path = rig.path("b.log");
-    let removed = crate::files::checkpoint::remove(rig.dir.clone(), |entry| entry.path == path);
+    let removed = checkpoint::remove(rig.dir.clone(), |entry| entry.path == path);
     assert_eq!(removed.unwrap().len(), 1);
     assert_eq!(rig.deliver(), ["2"]);
+}
+
+#[test]
+fn an_offset_that_another_program_has_left_is_taken_over() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.append("a.log", "1\n2\n");
+    rig.append("b.log", "3\n");
+    let entry = |name: &str, offset| checkpoint::Entry::at(&rig.path(name), offset).unwrap();
+    let entries = [entry("a.log", 2), entry("b.log", 77)];
+    checkpoint::add(rig.dir.clone(), &entries).unwrap();
+    rig.append("b.log", "4\n");
+    assert_eq!(rig.deliver(), ["2", "4"]);
+    assert_eq!(rig.losses(), []);
 }
