@@ -1,8 +1,9 @@
 //! Gives files their turns, and notes in the batch what it covers of them.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeSet, HashSet, VecDeque},
     ops::Range,
+    path::PathBuf,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -39,6 +40,8 @@ pub(super) struct Engine<D, O> {
     pub(super) loaded: Vec<Entry>,
     /// Entries of files that no source names now; kept, because one may again.
     pub(super) dormant: Vec<Entry>,
+    /// Files that no assembler is for.
+    pub(super) refused: HashSet<PathBuf>,
     /// Until the first reconciliation.
     pub(super) is_first_start: bool,
     pub(super) reconcile_at: Instant,
@@ -101,6 +104,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             checkpoints,
             loaded,
             dormant: Vec::new(),
+            refused: HashSet::new(),
             is_first_start,
             reconcile_at: now,
             reconciled_at: now,
@@ -124,6 +128,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
     /// Some turns, and what is due of all else but reconciliations.
     pub(super) fn step(&mut self, now: Instant) {
         self.settle();
+        // What was declared has to be sent, also when no line comes after it.
+        self.start_linger(now);
         self.flush_held(now);
         for _ in 0..TURNS {
             self.hand_over(now, false);
@@ -170,6 +176,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         if !was_open && known.tail.is_open() {
             self.opened += 1;
         }
+        let was_failing = std::mem::replace(&mut known.is_failing, turn.is_err());
         match turn {
             Ok(Turn::More) => self.table.make_ready(key),
             Ok(Turn::End) => {}
@@ -182,6 +189,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 self.reconcile_soon();
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.reconcile_soon(),
+            Err(_) if was_failing => {}
             Err(error) => {
                 tracing::warn!(
                     path = %known.tail.path.display(),

@@ -165,12 +165,16 @@ impl<D: StateDir, O: Outlet> Loop<D, O> {
     fn events(&mut self) -> bool {
         let (engine, mut has_any, mut has_moves) = (&mut self.engine, false, false);
         let (table, discovery) = (&mut engine.table, &engine.discovery);
+        let refused = &engine.refused;
         engine.watch.events(&mut |event| {
             has_any = true;
             match event {
                 Event::Written(path) => match table.file_at(&path) {
                     Some(key) => table.make_ready(key),
-                    None => has_moves |= discovery.source_of(&path).is_some(),
+                    None => {
+                        has_moves |=
+                            !refused.contains(&path) && discovery.source_of(&path).is_some();
+                    }
                 },
                 Event::Moved { path, is_folder } => {
                     has_moves |= is_folder

@@ -485,3 +485,31 @@ fn an_offset_that_another_program_has_left_is_taken_over() {
     assert_eq!(rig.deliver(), ["2", "4"]);
     assert_eq!(rig.losses(), []);
 }
+
+#[test]
+fn a_loss_is_declared_in_a_record_also_when_no_line_comes_after_it() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.declares = true;
+    rig.append("a.log", "1\n");
+    rig.look();
+    rig.wait(Duration::from_secs(1));
+    rig.steps();
+    assert!(rig.outlet.finish(Err(LossReason::Rejected)));
+    rig.steps();
+    assert_eq!(rig.deliver(), ["rejected"]);
+}
+
+#[test]
+fn a_file_that_nobody_wants_yet_keeps_its_checkpoint_until_somebody_does() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.append("a.log", "1\n");
+    assert_eq!(rig.deliver(), ["1"]);
+    rig.crash();
+    rig.append("a.unknown", "");
+    rig.append("a.log", "2\n");
+    assert_eq!(rig.deliver(), NONE);
+    assert_eq!(rig.saved(), [("a.log".to_owned(), 2)]);
+    rig.remove("a.unknown");
+    assert_eq!(rig.deliver(), ["2"]);
+    assert_eq!(rig.saved(), [("a.log".to_owned(), 4)]);
+}
