@@ -24,11 +24,18 @@
 //! | 2, n | length and bytes of the path where the file was seen last |
 //! | 2, n | the same of the log's path: where the file was before it was rotated |
 
-use std::{borrow::Borrow, ffi::OsStr, io, os::unix::ffi::OsStrExt, path::PathBuf};
+use std::{
+    borrow::Borrow,
+    ffi::OsStr,
+    io,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
 use super::{
     frontier::Position,
     identity::{Fingerprint, Inode},
+    tail::Tail,
 };
 use crate::state_dir::{StateDir, StateFile};
 
@@ -53,6 +60,30 @@ pub struct Entry {
     pub log: PathBuf,
 }
 
+impl Entry {
+    /// For a file that is there now and of which another program says that all before `offset` is done with.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn at(path: &Path, offset: u64) -> io::Result<Self> {
+        let none = Fingerprint::default();
+        let inode = Inode::of(&path.metadata()?);
+        let mut tail = Tail::new(inode, path.to_owned(), none, 0, none);
+        tail.skip_to(offset)?;
+        Ok(Self {
+            inode,
+            position: Position {
+                offset: tail.offset(),
+                guard: tail.guard(),
+            },
+            size: tail.size,
+            head: tail.head,
+            path: path.to_owned(),
+            log: path.to_owned(),
+        })
+    }
+}
+
 /// What a folder has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Saved {
@@ -64,6 +95,16 @@ pub enum Saved {
     Older(Vec<Entry>),
     /// All there is is damaged: everything is read again.
     Damaged,
+}
+
+impl Saved {
+    /// The entries, of whichever generation.
+    pub fn entries(self) -> Vec<Entry> {
+        match self {
+            Self::Newest(entries) | Self::Older(entries) => entries,
+            Self::Nothing | Self::Damaged => Vec::new(),
+        }
+    }
 }
 
 /// Writes checkpoints.
@@ -265,12 +306,20 @@ impl Reader<'_> {
 /// When it can't be written.
 pub fn remove<D: StateDir>(dir: D, is_removed: impl Fn(&Entry) -> bool) -> io::Result<Vec<Entry>> {
     let (mut checkpoints, saved) = Checkpoints::load(dir);
-    let (Saved::Newest(entries) | Saved::Older(entries)) = saved else {
-        return Ok(Vec::new());
-    };
-    let (removed, kept): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_removed);
+    let (removed, kept): (Vec<_>, Vec<_>) = saved.entries().into_iter().partition(is_removed);
     if !removed.is_empty() {
         checkpoints.save(kept.iter())?;
     }
     Ok(removed)
+}
+
+/// Adds entries, in place of those of the same files. The next start is then not the first one. Not while the agent runs.
+///
+/// # Errors
+/// When it can't be written.
+pub fn add<D: StateDir>(dir: D, entries: &[Entry]) -> io::Result<()> {
+    let (mut checkpoints, saved) = Checkpoints::load(dir);
+    let mut before = saved.entries();
+    before.retain(|old| entries.iter().all(|new| new.inode != old.inode));
+    checkpoints.save(before.iter().chain(entries))
 }

@@ -1,8 +1,9 @@
 //! Gives files their turns, and notes in the batch what it covers of them.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeSet, HashSet, VecDeque},
     ops::Range,
+    path::PathBuf,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -12,8 +13,8 @@ use super::{
     discovery::Discovery,
     frontier::Position,
     identity::{Fingerprint, Verdict},
-    log::{LogKey, Table},
-    tail::{ReadBuffer, Turn},
+    log::{Known, LogKey, Table},
+    tail::{ReadBuffer, Tail, Turn},
     watch::Watch,
 };
 use crate::{
@@ -39,6 +40,8 @@ pub(super) struct Engine<D, O> {
     pub(super) loaded: Vec<Entry>,
     /// Entries of files that no source names now; kept, because one may again.
     pub(super) dormant: Vec<Entry>,
+    /// Files that no assembler is for.
+    pub(super) refused: HashSet<PathBuf>,
     /// Until the first reconciliation.
     pub(super) is_first_start: bool,
     pub(super) reconcile_at: Instant,
@@ -101,6 +104,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             checkpoints,
             loaded,
             dormant: Vec::new(),
+            refused: HashSet::new(),
             is_first_start,
             reconcile_at: now,
             reconciled_at: now,
@@ -124,6 +128,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
     /// Some turns, and what is due of all else but reconciliations.
     pub(super) fn step(&mut self, now: Instant) {
         self.settle();
+        // What was declared has to be sent, also when no line comes after it.
+        self.start_linger(now);
         self.flush_held(now);
         for _ in 0..TURNS {
             self.hand_over(now, false);
@@ -170,6 +176,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         if !was_open && known.tail.is_open() {
             self.opened += 1;
         }
+        let was_failing = std::mem::replace(&mut known.is_failing, turn.is_err());
         match turn {
             Ok(Turn::More) => self.table.make_ready(key),
             Ok(Turn::End) => {}
@@ -182,6 +189,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 self.reconcile_soon();
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.reconcile_soon(),
+            Err(_) if was_failing => {}
             Err(error) => {
                 tracing::warn!(
                     path = %known.tail.path.display(),
@@ -206,7 +214,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         key: FileKey,
         now: Instant,
         read: impl FnOnce(
-            &mut super::tail::Tail,
+            &mut Tail,
             &mut ReadBuffer,
             &mut dyn FnMut(Range<u64>, &[u8]),
         ) -> std::io::Result<Turn>,
@@ -307,6 +315,33 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         self.cover(key);
         self.start_linger(now);
+    }
+
+    /// Reads files that are in no folder any more, as the last thing that is done; whether all of them were read to their end.
+    pub(super) fn read_vanished(&mut self, now: Instant) -> bool {
+        let is_vanished = |known: &Known| known.is_vanished && !known.is_over;
+        let vanished: Vec<_> = self
+            .table
+            .files
+            .iter()
+            .filter(|(_, known)| is_vanished(known))
+            .map(|(key, known)| (*key, known.log))
+            .collect();
+        for (key, _) in &vanished {
+            self.table.make_ready(*key);
+        }
+        while let Some(key) = self.table.take_ready(true) {
+            if self.is_full() {
+                return false;
+            }
+            self.turn(key, now);
+        }
+        for (key, log) in vanished {
+            // What is wrong with it was told by its turn.
+            let _ = self.offer(key, now, Tail::finish);
+            self.flush_log(log, u64::MAX, now);
+        }
+        true
     }
 
     /// Tells the ledger of the losses.

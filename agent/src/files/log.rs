@@ -51,6 +51,8 @@ pub(super) struct Known {
     pub(super) grown_at: Instant,
     /// Its size and time of modification when it was last looked at.
     pub(super) seen: Seen,
+    /// Its last turn ended with an error.
+    pub(super) is_failing: bool,
     /// Never read.
     pub(super) is_compressed: bool,
     pub(super) last_acknowledged: Option<SystemTime>,
@@ -147,6 +149,7 @@ impl Table {
                 is_over: false,
                 grown_at: now,
                 seen: Seen::default(),
+                is_failing: false,
                 is_compressed: false,
                 last_acknowledged: None,
                 last_turn: 0,

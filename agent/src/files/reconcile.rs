@@ -50,6 +50,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
 
     /// Looks at all folders and files.
     pub(super) fn reconcile(&mut self, now: Instant) {
+        self.refused.clear();
         let mut places = self.walk();
         self.revive(&places, now);
         let missing = self.find_known(&mut places, now);
@@ -147,17 +148,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 }
                 continue;
             };
-            let Entry {
-                inode,
-                position,
-                size,
-                head,
-                path,
-                ..
-            } = entry;
-            let mut tail = Tail::new(inode, path, head, position.offset, position.guard);
-            tail.size = tail.size.max(size);
-            self.table.add_file(tail, log, now);
+            self.table.add_file(tail_of(entry), log, now);
         }
     }
 
@@ -295,15 +286,23 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             Some(self.table.add_log(place.path.clone(), source, assembler))
         });
         let Some(log) = log else {
+            self.refused.insert(place.path);
             return;
         };
-        let none = Fingerprint::default();
-        let mut tail = Tail::new(inode, place.path, none, 0, none);
-        tail.size = place.size;
+        let dormant = self.dormant.iter().position(|entry| entry.inode == inode);
+        let mut tail = match dormant {
+            Some(index) => tail_of(self.dormant.swap_remove(index)),
+            None => {
+                let none = Fingerprint::default();
+                Tail::new(inode, place.path.clone(), none, 0, none)
+            }
+        };
+        tail.path = place.path;
+        tail.size = tail.size.max(place.size);
         let starts_at_end = self.settings.sources[source].start_at == StartAt::End;
         if self.is_first_start
             && starts_at_end
-            && let Err(error) = tail.skip_to_end()
+            && let Err(error) = tail.skip_to(u64::MAX)
         {
             tracing::warn!(path = %tail.path.display(), %error, "a file can't be read; when it can, it is read from its beginning");
         }
@@ -379,4 +378,18 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             self.table.retire(key, log);
         }
     }
+}
+
+fn tail_of(entry: Entry) -> Tail {
+    let Entry {
+        inode,
+        position,
+        size,
+        head,
+        path,
+        ..
+    } = entry;
+    let mut tail = Tail::new(inode, path, head, position.offset, position.guard);
+    tail.size = tail.size.max(size);
+    tail
 }

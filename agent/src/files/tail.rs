@@ -187,20 +187,20 @@ impl Tail {
         })
     }
 
-    /// Moves the offset to the end of what is there now; for a file that is not to be read from its beginning.
+    /// Leaves out what is before an offset, or before the end of what is there now, whichever is less; for a file that is not
+    /// to be read from its beginning.
     ///
     /// # Errors
     /// When it can't be opened or read.
-    pub fn skip_to_end(&mut self) -> io::Result<()> {
+    pub fn skip_to(&mut self, offset: u64) -> io::Result<()> {
         self.open()?;
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
+        let file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let offset = offset.min(file.metadata()?.len());
         let mut head = [0; HEAD_BYTES];
         let length = read_full(file, &mut head, 0)?;
+        self.guard = self.guard_before(offset)?;
         self.head = Fingerprint::of_head(&head[..length]);
-        self.guard = self.guard_of(file, self.size, GUARD_BYTES as u16)?;
-        self.offset = self.size;
+        self.offset = offset;
         Ok(())
     }
 

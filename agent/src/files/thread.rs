@@ -165,12 +165,16 @@ impl<D: StateDir, O: Outlet> Loop<D, O> {
     fn events(&mut self) -> bool {
         let (engine, mut has_any, mut has_moves) = (&mut self.engine, false, false);
         let (table, discovery) = (&mut engine.table, &engine.discovery);
+        let refused = &engine.refused;
         engine.watch.events(&mut |event| {
             has_any = true;
             match event {
                 Event::Written(path) => match table.file_at(&path) {
                     Some(key) => table.make_ready(key),
-                    None => has_moves |= discovery.source_of(&path).is_some(),
+                    None => {
+                        has_moves |=
+                            !refused.contains(&path) && discovery.source_of(&path).is_some();
+                    }
                 },
                 Event::Moved { path, is_folder } => {
                     has_moves |= is_folder
@@ -213,14 +217,17 @@ impl<D: StateDir, O: Outlet> Loop<D, O> {
 
     /// Hands the last batch over and waits for what is in flight; reads on only what is in no folder any more.
     fn drain(mut self, deadline: Instant) {
+        let mut has_read = false;
         loop {
             let now = Instant::now();
             self.engine.settle();
+            if !has_read {
+                has_read = self.engine.read_vanished(now);
+            }
             self.engine.hand_over(now, true);
             self.engine.keep_vanished(now);
-            if self.engine.is_settled() || now >= deadline {
-                self.engine.save(now);
-                return;
+            if now >= deadline || (has_read && self.engine.is_settled()) {
+                return self.engine.save(now);
             }
             self.wait(deadline.min(now + GATHER), now + GATHER);
         }

@@ -37,7 +37,7 @@ struct Held {
 }
 
 impl Lines {
-    fn write(line: &[u8], batch: &mut LogBatch) {
+    pub(super) fn write(line: &[u8], batch: &mut LogBatch) {
         batch.record(SourceKey(1), b"", b"", |out| {
             let body = open(out, 5);
             bytes(out, 1, line);
@@ -90,11 +90,15 @@ impl Assembler for Lines {
 pub(super) struct MakeLines(pub(super) Option<&'static [u8]>);
 
 impl Assemblers for MakeLines {
-    fn assembler(&mut self, _: &Path, _: usize) -> Option<Box<dyn Assembler>> {
-        Some(Box::new(Lines {
-            starts: self.0,
-            held: None,
-        }))
+    fn assembler(&mut self, path: &Path, _: usize) -> Option<Box<dyn Assembler>> {
+        // As of a container whose name is not known yet.
+        let is_known = !path.with_extension("unknown").exists();
+        is_known.then(|| -> Box<dyn Assembler> {
+            Box::new(Lines {
+                starts: self.0,
+                held: None,
+            })
+        })
     }
 }
 

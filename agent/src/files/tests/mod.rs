@@ -31,6 +31,8 @@ struct Rig {
     losses: Arc<Mutex<Vec<Loss>>>,
     settings: Settings,
     starts: Option<&'static [u8]>,
+    /// Whether the ledger writes a record of each loss.
+    declares: bool,
     engine: Option<Engine<MemoryDir, TestOutlet>>,
     now: Instant,
     seen: usize,
@@ -59,6 +61,7 @@ impl Rig {
             losses: Arc::default(),
             settings,
             starts: None,
+            declares: false,
             engine: None,
             now: Instant::now(),
             seen: 0,
@@ -104,17 +107,23 @@ impl Rig {
             outlet,
             losses,
             starts,
+            declares,
             now,
             ..
         } = self;
         engine.get_or_insert_with(|| {
-            let losses = Arc::clone(losses);
+            let (losses, declares) = (Arc::clone(losses), *declares);
             Engine::new(
                 settings.clone(),
                 dir.clone(),
                 Box::new(MakeLines(*starts)),
                 outlet.clone(),
-                Box::new(move |loss, _| losses.lock().unwrap().push(loss)),
+                Box::new(move |loss, batch| {
+                    if declares {
+                        fakes::Lines::write(loss.reason.as_str().as_bytes(), batch);
+                    }
+                    losses.lock().unwrap().push(loss);
+                }),
                 *now,
             )
             .unwrap()

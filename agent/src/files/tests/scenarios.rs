@@ -1,6 +1,7 @@
 //! One test for each thing that happens to log files.
 
 use super::*;
+use crate::files::checkpoint;
 
 const NONE: [&str; 0] = [];
 
@@ -467,7 +468,48 @@ fn a_reset_file_is_read_again_and_no_other() {
     assert_eq!(rig.deliver(), ["1", "2"]);
     rig.crash();
     let path = rig.path("b.log");
-    let removed = crate::files::checkpoint::remove(rig.dir.clone(), |entry| entry.path == path);
+    let removed = checkpoint::remove(rig.dir.clone(), |entry| entry.path == path);
     assert_eq!(removed.unwrap().len(), 1);
     assert_eq!(rig.deliver(), ["2"]);
+}
+
+#[test]
+fn an_offset_that_another_program_has_left_is_taken_over() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.append("a.log", "1\n2\n");
+    rig.append("b.log", "3\n");
+    let entry = |name: &str, offset| checkpoint::Entry::at(&rig.path(name), offset).unwrap();
+    let entries = [entry("a.log", 2), entry("b.log", 77)];
+    checkpoint::add(rig.dir.clone(), &entries).unwrap();
+    rig.append("b.log", "4\n");
+    assert_eq!(rig.deliver(), ["2", "4"]);
+    assert_eq!(rig.losses(), []);
+}
+
+#[test]
+fn a_loss_is_declared_in_a_record_also_when_no_line_comes_after_it() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.declares = true;
+    rig.append("a.log", "1\n");
+    rig.look();
+    rig.wait(Duration::from_secs(1));
+    rig.steps();
+    assert!(rig.outlet.finish(Err(LossReason::Rejected)));
+    rig.steps();
+    assert_eq!(rig.deliver(), ["rejected"]);
+}
+
+#[test]
+fn a_file_that_nobody_wants_yet_keeps_its_checkpoint_until_somebody_does() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.append("a.log", "1\n");
+    assert_eq!(rig.deliver(), ["1"]);
+    rig.crash();
+    rig.append("a.unknown", "");
+    rig.append("a.log", "2\n");
+    assert_eq!(rig.deliver(), NONE);
+    assert_eq!(rig.saved(), [("a.log".to_owned(), 2)]);
+    rig.remove("a.unknown");
+    assert_eq!(rig.deliver(), ["2"]);
+    assert_eq!(rig.saved(), [("a.log".to_owned(), 4)]);
 }

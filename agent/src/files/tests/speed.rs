@@ -39,3 +39,71 @@ fn how_fast_lines_are_offered() {
         );
     }
 }
+
+/// Nanoseconds of CPU that the thread has had, and the resident memory of the process in KiB.
+fn cost() -> (u64, u64) {
+    let is_files = |task: &fs::DirEntry| {
+        fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name == "files\n")
+    };
+    let task = fs::read_dir("/proc/self/task")
+        .unwrap()
+        .flatten()
+        .find(is_files)
+        .unwrap();
+    let stat = fs::read_to_string(task.path().join("schedstat")).unwrap();
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    let number = |text: &str| text.split_whitespace().next().unwrap().parse().unwrap();
+    (number(&stat), number(resident))
+}
+
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "it is the result")]
+fn what_a_thousand_idle_files_and_a_trickle_cost() {
+    let mut rig = Rig::new(&["**/*.log"]);
+    rig.settings.reconcile_every = Duration::from_secs(5);
+    for file in 0..1000 {
+        rig.append(&format!("{file}.log"), "a line\n");
+    }
+    rig.outlet.sent.lock().unwrap().acknowledges_at_once = true;
+    let files = crate::files::Files::start(
+        rig.settings.clone(),
+        rig.dir.clone(),
+        Box::new(MakeLines(None)),
+        rig.outlet.clone(),
+        Box::new(|_, _| {}),
+    )
+    .unwrap();
+    while rig.outlet.sent.lock().unwrap().delivered.len() < 1000 {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::thread::sleep(Duration::from_secs(3));
+    let before = cost();
+    std::thread::sleep(Duration::from_secs(20));
+    let after = cost();
+    println!(
+        "idle: {:.2} ms of CPU for each of 4 reconciliations, {} KiB resident",
+        (after.0 - before.0) as f64 / 4e6,
+        after.1
+    );
+    let line = format!("{}\n", "x".repeat(199));
+    let start = Instant::now();
+    let mut written = 0u64;
+    while start.elapsed() < Duration::from_secs(10) {
+        while written < start.elapsed().as_micros() as u64 / 100 {
+            rig.append("7.log", &line);
+            written += 1;
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    let busy = cost();
+    println!(
+        "{written} lines in 10 s, decoded by the outlet too: {:.4} core",
+        (busy.0 - after.0) as f64 / 10e9
+    );
+    files.stop(Duration::from_secs(5)).unwrap();
+}

@@ -107,6 +107,31 @@ fn a_stop_hands_over_what_was_read_and_a_start_goes_on_from_there() {
 }
 
 #[test]
+fn a_stop_reads_a_removed_file_to_its_end_and_spools_it_when_the_collector_is_away() {
+    let mut rig = rig();
+    rig.settings.batch_bytes = 10_000;
+    let lines: Vec<String> = (0..5_000).map(|line| format!("line {line}")).collect();
+    rig.append("a.log", &(lines.join("\n") + "\nhalf"));
+    let mut running = Running::start(rig);
+    running.rig.outlet.sent.lock().unwrap().acknowledges_at_once = false;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while running.status().first().is_none_or(|file| !file.is_open) {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.rig.remove("a.log");
+    while !running.status()[0].is_removed {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.stop();
+    let delivered = running.rig.delivered();
+    assert!(delivered[..5_000] == lines, "{}", delivered.len());
+    assert_eq!(delivered[5_000..], ["half"]);
+    assert_eq!(running.rig.losses(), []);
+}
+
+#[test]
 fn an_overflow_of_the_kernels_queue_starts_a_full_reconciliation() {
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
