@@ -2,7 +2,7 @@
 //!
 //! A log is a live path with the files that it was rotated to, so what is joined may begin in one file and end in the next.
 
-use std::{ops::Range, sync::Arc};
+use std::{cell::RefCell, ops::Range, sync::Arc};
 
 use super::{
     counts::count,
@@ -10,9 +10,22 @@ use super::{
     frame::{Stream, unframe},
     held::{Held, Line, Stamp, Start},
     inspect::Step,
+    lift::Fields,
     source::Source,
 };
 use crate::batch::{FileKey, LogBatch};
+
+/// What one line needs at a time.
+#[derive(Debug, Default)]
+struct Buffers {
+    frame: Vec<u8>,
+    fields: Fields,
+}
+
+thread_local! {
+    /// One for all logs of the thread, so that a thousand idle ones keep none, and no lock is taken for a line.
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
 
 /// Makes records of the lines of one log.
 #[derive(Debug)]
@@ -48,18 +61,35 @@ impl Assembler {
         observed_unix_nano: u64,
         batch: &mut LogBatch,
     ) {
+        let start = Start {
+            file,
+            offset: at.start,
+            ordinal: self.offered,
+        };
+        self.offered += 1;
+        BUFFERS.with_borrow_mut(|buffers| {
+            self.offer_at(start, line, observed_unix_nano, batch, buffers);
+        });
+    }
+
+    #[inline]
+    fn offer_at(
+        &mut self,
+        start: Start,
+        line: &[u8],
+        observed_unix_nano: u64,
+        batch: &mut LogBatch,
+        buffers: &mut Buffers,
+    ) {
         let Self {
             source,
             log,
             parts,
             records,
-            offered,
             steps,
+            ..
         } = self;
-        *offered += 1;
         count(&source.counts.lines);
-        let mut buffers = source.buffers();
-        let buffers = &mut *buffers;
         let framed = unframe(source.settings.format, line, &mut buffers.frame);
         if !framed.is_well_formed {
             count(&source.counts.malformed);
@@ -73,11 +103,7 @@ impl Assembler {
                 time: framed.time,
                 observed_unix_nano,
             },
-            start: Start {
-                file,
-                offset: at.start,
-                ordinal: *offered,
-            },
+            start,
         };
         let mut next = Next {
             records,
@@ -138,19 +164,20 @@ impl Assembler {
         if records.iter().all(Held::is_empty) {
             return;
         }
-        let mut buffers = source.buffers();
-        let mut emit_to = Emit {
-            source,
-            log,
-            fields: &mut buffers.fields,
-            batch,
-            steps,
-        };
-        for held in records {
-            if held.last_observed_unix_nano() < older_than_unix_nano {
-                write(held, &mut emit_to);
+        BUFFERS.with_borrow_mut(|buffers| {
+            let mut emit_to = Emit {
+                source,
+                log,
+                fields: &mut buffers.fields,
+                batch,
+                steps,
+            };
+            for held in records {
+                if held.last_observed_unix_nano() < older_than_unix_nano {
+                    write(held, &mut emit_to);
+                }
             }
-        }
+        });
     }
 
     /// From now on keeps what each stage does.

@@ -1,16 +1,10 @@
 //! Makes a log record of a complete text: shed, lift, redact, encode.
 
-use std::{
-    borrow::Cow,
-    io::Write as _,
-    ops::Range,
-    str,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::{borrow::Cow, io::Write as _, ops::Range, str, sync::Arc};
 
 use super::{
     assembler::note,
-    counts::count,
+    counts::{count, count_some},
     frame::Time,
     held::Stamp,
     inspect::{Shed, Step, Written},
@@ -183,7 +177,7 @@ fn write(to: &mut Emit<'_>, text: &str, stamp: Stamp, lifted: &Lifted) {
     let (body, redacted) =
         redactor.map_or((Cow::Borrowed(body), 0), |redactor| redactor.redact(body));
     if redacted > 0 {
-        source.counts.redacted.fetch_add(redacted, Relaxed);
+        count_some(&source.counts.redacted, redacted);
     }
     let record = Record {
         time_unix_nano: lifted.time_unix_nano.or(stamp.time.unix_nano()),
@@ -250,7 +244,7 @@ fn attribute(out: &mut Vec<u8>, source: &Source, key: &str, value: &Value, text:
         Value::Null => return,
     };
     if redacted > 0 {
-        source.counts.redacted.fetch_add(redacted, Relaxed);
+        count_some(&source.counts.redacted, redacted);
     }
     attributes::string(out, OF_LOG_RECORD, key, &string);
 }

@@ -1,14 +1,11 @@
-//! What the logs of one configured source share: settings, counters, and the buffers that a line passes through.
+//! What the logs of one configured source share: settings, counters, and what is encoded once for all of them.
 
-use std::{
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{path::Path, sync::Arc};
 
 use regex::{Regex, bytes};
 
 use super::{
-    assembler::Assembler, counts::Counts, emit::Log, frame::Stream, lift::Fields, origin::Origin,
+    assembler::Assembler, counts::Counts, emit::Log, frame::Stream, origin::Origin,
     redact::Redactor, shed::RateLimit,
 };
 use crate::wire::{
@@ -92,14 +89,6 @@ pub struct Source {
     pub(super) scope: Vec<u8>,
     /// The encoded attribute of each stream.
     pub(super) iostream: [Vec<u8>; Stream::COUNT],
-    buffers: Mutex<Buffers>,
-}
-
-/// What one line needs at a time, so that a thousand idle logs keep none.
-#[derive(Debug, Default)]
-pub(super) struct Buffers {
-    pub(super) frame: Vec<u8>,
-    pub(super) fields: Fields,
 }
 
 impl Source {
@@ -122,7 +111,6 @@ impl Source {
             counts,
             scope: logs::scope(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
             iostream,
-            buffers: Mutex::default(),
         })
     }
 
@@ -154,10 +142,5 @@ impl Source {
     /// The counters of the source.
     pub fn counts(&self) -> &Counts {
         &self.counts
-    }
-
-    /// Only one thread assembles lines, so this does not wait.
-    pub(super) fn buffers(&self) -> MutexGuard<'_, Buffers> {
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,6 +17,7 @@ use std::{
 };
 
 use aho_corasick::packed::{self, Searcher};
+use memchr::memchr;
 use regex::{Captures, Regex};
 
 use defaults::{DEFAULTS, Default};
@@ -55,6 +56,8 @@ struct Triggers {
     searcher: Option<Searcher>,
     /// The rule of each trigger, as a bit.
     rules: Vec<u32>,
+    /// The rule of the trigger that is a single byte.
+    url: u32,
     /// The rules that are always run.
     always: u32,
     all: u32,
@@ -182,6 +185,11 @@ impl Triggers {
         Self {
             searcher: builder.build(),
             rules: triggers().map(|(rule, _)| 1 << rule).collect(),
+            url: if defaults.is_empty() {
+                0
+            } else {
+                1 << defaults::URL
+            },
             always: set(defaults.len()..count),
             all: set(0..count),
         }
@@ -190,9 +198,13 @@ impl Triggers {
     #[inline]
     fn rules_for(&self, text: &[u8]) -> u32 {
         match &self.searcher {
-            Some(searcher) => searcher.find_iter(text).fold(self.always, |rules, found| {
-                rules | self.rules[found.pattern().as_usize()]
-            }),
+            Some(searcher) => {
+                let needs_url = self.url != 0 && memchr(defaults::URL_TRIGGER, text).is_some();
+                let start = self.always | if needs_url { self.url } else { 0 };
+                searcher.find_iter(text).fold(start, |rules, found| {
+                    rules | self.rules[found.pattern().as_usize()]
+                })
+            }
             // No patterns with triggers, or a processor without the instructions to search for them.
             None => self.all,
         }

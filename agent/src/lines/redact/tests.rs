@@ -188,7 +188,20 @@ fn every_default_has_its_trigger_in_what_it_matches() {
         redactor.triggers.searcher.is_some(),
         "this processor has the instructions"
     );
-    assert!(redactor.triggers.rules.len() <= 48);
+    assert!(redactor.triggers.rules.len() <= 64);
+    assert!(
+        DEFAULTS
+            .iter()
+            .flat_map(|default| default.triggers)
+            .all(|trigger| trigger.len() >= 4)
+    );
+    assert_eq!(
+        (
+            DEFAULTS[defaults::SECRET].name,
+            DEFAULTS[defaults::URL].name
+        ),
+        ("secret", "url_password")
+    );
     for text in [
         "passWord=a",
         "api-Key: x",
