@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod lines;
 pub mod metrics;
 pub mod relay;
+pub mod run;
 pub mod send;
 pub mod spool;
 pub mod state_dir;

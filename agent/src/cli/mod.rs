@@ -4,10 +4,12 @@
 //! 1 failed, 2 wrong usage.
 
 pub mod check;
+pub mod checkpoint;
 pub mod explain;
 mod found;
 pub mod import;
 pub mod spool;
+pub mod tail;
 
 use std::{
     io,
@@ -16,7 +18,11 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, Origin, for_help};
+use crate::{
+    config::{Config, ConfigError, Origin, for_help},
+    run::{SourceError, StartError},
+    state_dir::LockError,
+};
 
 /// Container logs, files, host and container metrics and OTLP of this host, into OTLP, nothing lost.
 #[derive(Debug, Parser)]
@@ -155,6 +161,23 @@ pub enum CommandError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The agent cannot start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A source cannot be used.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    State(#[from] LockError),
+    /// The spool cannot be shown or changed.
+    #[error(transparent)]
+    Spool(#[from] spool::SpoolCommandError),
+    /// Nothing says how the lines are written.
+    #[error(
+        "no source of the configuration reads this file; choose one by --source INDEX, of logs.files"
+    )]
+    NoSource,
     /// A file cannot be read.
     #[error("cannot read {}: {source}; name a file that is there, or make it readable", path.display())]
     Read {

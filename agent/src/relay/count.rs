@@ -1,6 +1,6 @@
 //! Counts the items of an encoded request: spans, log records, data points. Reads tags and lengths only.
 
-use crate::spool::Signal;
+use trivium_otlp::Signal;
 
 use super::fields::{Fields, Malformed};
 

@@ -22,7 +22,7 @@ use http_body_util::{BodyExt as _, Either, Empty, Full, combinators::WithTrailer
 use hyper::body::Incoming;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::spool::Signal;
+use trivium_otlp::Signal;
 
 use super::{
     Deliver, Refusal,

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
-use crate::spool::Signal;
+use trivium_otlp::Signal;
 
 use super::{
     Deliver, Refusal,

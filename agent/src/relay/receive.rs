@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyper::body::Body;
 use tokio::time::timeout;
 
-use crate::spool::Signal;
+use trivium_otlp::Signal;
 
 use super::{
     Deliver, HostResource, PartialSuccess, Refusal,

@@ -48,7 +48,9 @@ impl Attributes {
 
     /// Each key with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// As the fields of an OTLP `Resource`.
@@ -85,7 +87,11 @@ mod tests {
         let text = "resource: {host.name: a, deployment.environment.name: dev}";
         let config = Config::parse(text, "test", |_| None).unwrap();
         let host = Attributes::of_host(&config);
-        let of = |key| host.iter().filter(|(known, _)| *known == key).collect::<Vec<_>>();
+        let of = |key| {
+            host.iter()
+                .filter(|(known, _)| *known == key)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of("host.name"), [("host.name", "a")]);
         assert_eq!(of("os.type"), [("os.type", "linux")]);
         assert_eq!(of("deployment.environment.name").len(), 1);

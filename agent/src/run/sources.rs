@@ -1,15 +1,15 @@
 //! The configured sources as the files' thread needs them: what to read, and what makes records of it.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use regex::{Regex, bytes};
-
-use super::host::Attributes;
+use super::{
+    host::Attributes,
+    rules::{DEFAULT_WAIT, Rules, SourceError, folders, format},
+};
 use crate::{
     batch::{FileKey, LogBatch},
     config::{self, Config},
@@ -17,27 +17,6 @@ use crate::{
     files::{self, Assembler, Assemblers},
     lines,
 };
-
-/// Why a source can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// Its redaction.
-    #[error("{setting}: {source}")]
-    Redact {
-        /// Whose.
-        setting: String,
-        /// Why.
-        source: lines::RedactError,
-    },
-    /// Its pattern of a record's start, which is run on bytes.
-    #[error("{setting}.multiline.start: {source}")]
-    Multiline {
-        /// Whose.
-        setting: String,
-        /// Why.
-        source: regex::Error,
-    },
-}
 
 /// All that is read.
 #[derive(Debug)]
@@ -75,56 +54,29 @@ enum Kind {
     },
 }
 
-/// What every kind of source can be told.
-struct Rules<'a> {
-    parse: config::Parse,
-    multiline: &'a Option<config::Multiline>,
-    redact: &'a Option<config::Redact>,
-    drop: &'a [config::Pattern],
-    sample: Option<f64>,
-    rate_limit: Option<&'a config::RateLimit>,
-    max_line: u64,
-}
-
-macro_rules! rules {
-    ($source:expr) => {
-        Rules {
-            parse: $source.parse,
-            multiline: &$source.multiline,
-            redact: &$source.redact,
-            drop: &$source.drop,
-            sample: $source.sample,
-            rate_limit: $source.rate_limit.as_ref(),
-            max_line: $source.max_line,
-        }
-    };
-}
-
 impl Sources {
     /// # Errors
     /// When a source can't be used.
     pub fn new(config: &Config, host: &Attributes) -> Result<Self, SourceError> {
         let mut list = Vec::new();
-        let mut settings = containers::Settings::default();
-        let mut of_containers = BTreeMap::new();
-        if let Some(containers) = &config.logs.containers {
-            let on_host = |folder: &Option<PathBuf>| folder.as_deref().map(|folder| config.on_host(folder));
-            settings.docker = on_host(&containers.docker);
-            settings.kubernetes = on_host(&containers.kubernetes);
-            of_containers.clone_from(&containers.resource);
-            list.push(containers_source(config, containers, &settings)?);
+        let folders = folders(config);
+        let mut of_containers = host.clone();
+        if let Some(source) = &config.logs.containers {
+            of_containers = host.with(&source.resource);
+            list.push(containers_source(config, source, &folders)?);
         }
         for (index, source) in config.logs.files.iter().enumerate() {
             list.push(files_source(config, index, source, host)?);
         }
         Ok(Self {
-            shortest_wait: list.iter().map(|source| source.wait).min().unwrap_or(DEFAULT_WAIT),
+            shortest_wait: list
+                .iter()
+                .map(|source| source.wait)
+                .min()
+                .unwrap_or(DEFAULT_WAIT),
             longest_line: longest_line(config),
             list,
-            containers: Arc::new(ContainerDirectory::new(
-                settings,
-                host.with(&of_containers).encoded(),
-            )),
+            containers: Arc::new(ContainerDirectory::new(folders, of_containers.encoded())),
         })
     }
 
@@ -136,7 +88,11 @@ impl Sources {
     /// For the files' thread.
     pub fn files_settings(&self) -> files::Settings {
         files::Settings {
-            sources: self.list.iter().map(|source| source.files.clone()).collect(),
+            sources: self
+                .list
+                .iter()
+                .map(|source| source.files.clone())
+                .collect(),
             record_wait: self.shortest_wait,
             longest_line: self.longest_line,
             ..files::Settings::default()
@@ -145,7 +101,9 @@ impl Sources {
 
     /// The name and the counters of each source.
     pub fn counts(&self) -> impl Iterator<Item = (&str, &Arc<lines::Counts>)> {
-        self.list.iter().map(|source| (source.name.as_str(), &source.counts))
+        self.list
+            .iter()
+            .map(|source| (source.name.as_str(), &source.counts))
     }
 
     /// The name of a source, and how often each of its patterns has redacted.
@@ -156,11 +114,11 @@ impl Sources {
 
     /// The name of a source by its index.
     pub fn name(&self, index: usize) -> &str {
-        self.list.get(index).map_or("", |source| source.name.as_str())
+        self.list
+            .get(index)
+            .map_or("", |source| source.name.as_str())
     }
 }
-
-const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
 fn longest_line(config: &Config) -> usize {
     let of_containers = config.logs.containers.iter().map(|source| source.max_line);
@@ -181,16 +139,15 @@ fn containers_source(
         pattern(&folders.docker, "*/*-json.log"),
         pattern(&folders.kubernetes, "*/*/*.log"),
     ];
-    let name = "containers";
     let counts = Arc::new(lines::Counts::default());
-    let rules = rules!(source);
-    let redactor = redactor(config, rules.redact, "logs.containers")?;
+    let rules = Rules::of_containers(config, source);
+    let redactor = rules.redactor()?;
     let of_format = |format| {
-        let settings = settings(format, &rules, redactor.clone(), "logs.containers")?;
+        let settings = rules.settings(format, redactor.clone())?;
         Ok(lines::Source::new(settings, Arc::clone(&counts)))
     };
     Ok(Source {
-        name: name.to_owned(),
+        name: "containers".to_owned(),
         files: files::Source {
             include: include.into_iter().flatten().collect(),
             exclude: Vec::new(),
@@ -201,7 +158,7 @@ fn containers_source(
             cri: of_format(lines::Format::Cri)?,
             takes: source.clone(),
         },
-        wait: wait(rules.multiline),
+        wait: rules.wait(),
         redactor,
         counts,
     })
@@ -213,19 +170,12 @@ fn files_source(
     source: &config::FileSource,
     host: &Attributes,
 ) -> Result<Source, SourceError> {
-    let setting = format!("logs.files[{index}]");
-    let globs = |globs: &[config::Glob]| globs.iter().map(|glob| glob.as_str().to_owned()).collect();
+    let globs =
+        |globs: &[config::Glob]| globs.iter().map(|glob| glob.as_str().to_owned()).collect();
     let counts = Arc::new(lines::Counts::default());
-    let rules = rules!(source);
-    let redactor = redactor(config, rules.redact, &setting)?;
-    let format = match source.format {
-        config::Format::Plain => lines::Format::Plain,
-        config::Format::Json => lines::Format::Json,
-        config::Format::Logfmt => lines::Format::Logfmt,
-        config::Format::Docker => lines::Format::Docker,
-        config::Format::Cri => lines::Format::Cri,
-    };
-    let settings = settings(format, &rules, redactor.clone(), &setting)?;
+    let rules = Rules::of_files(config, index, source);
+    let redactor = rules.redactor()?;
+    let settings = rules.settings(format(source.format), redactor.clone())?;
     Ok(Source {
         name: format!("files[{index}]"),
         files: files::Source {
@@ -237,7 +187,7 @@ fn files_source(
             lines: lines::Source::new(settings, Arc::clone(&counts)),
             origin: lines::Origin::new(host.with(&source.resource).encoded().into()),
         },
-        wait: wait(rules.multiline),
+        wait: rules.wait(),
         redactor,
         counts,
     })
@@ -250,71 +200,9 @@ fn start_at(start_at: config::StartAt) -> files::StartAt {
     }
 }
 
-fn wait(multiline: &Option<config::Multiline>) -> Duration {
-    multiline.as_ref().map_or(DEFAULT_WAIT, |multiline| multiline.timeout)
-}
-
-fn redactor(
-    config: &Config,
-    own: &Option<config::Redact>,
-    setting: &str,
-) -> Result<Option<Arc<lines::Redactor>>, SourceError> {
-    let redact = config.redaction(own);
-    if !redact.defaults && redact.patterns.is_empty() {
-        return Ok(None);
-    }
-    let patterns = redact.patterns.iter().map(|pattern| lines::Pattern {
-        name: pattern.name.clone(),
-        regex: pattern.pattern.regex().clone(),
-        replacement: Some(pattern.replacement.clone()),
-    });
-    let redactor = lines::Redactor::new(redact.defaults, patterns.collect());
-    match redactor {
-        Ok(redactor) => Ok(Some(Arc::new(redactor))),
-        Err(source) => Err(SourceError::Redact {
-            setting: setting.to_owned(),
-            source,
-        }),
-    }
-}
-
-fn settings(
-    format: lines::Format,
-    rules: &Rules<'_>,
-    redactor: Option<Arc<lines::Redactor>>,
-    setting: &str,
-) -> Result<lines::Settings, SourceError> {
-    let multiline = rules.multiline.as_ref().map(|multiline| {
-        bytes::Regex::new(multiline.start.regex().as_str()).map_err(|source| {
-            SourceError::Multiline {
-                setting: setting.to_owned(),
-                source,
-            }
-        })
-    });
-    Ok(lines::Settings {
-        format,
-        parse: match rules.parse {
-            config::Parse::None => lines::Parse::None,
-            config::Parse::Auto => lines::Parse::Auto,
-            config::Parse::Json => lines::Parse::Json,
-            config::Parse::Logfmt => lines::Parse::Logfmt,
-        },
-        multiline: multiline.transpose()?,
-        max_record_bytes: usize::try_from(rules.max_line).unwrap_or(usize::MAX),
-        drop: rules.drop.iter().map(config::Pattern::regex).map(Regex::clone).collect(),
-        sample: rules.sample.unwrap_or(1.0),
-        rate_limit: rules.rate_limit.map(|limit| lines::RateLimit {
-            records_per_second: f64::from(limit.lines_per_second),
-            burst: limit.burst.unwrap_or(limit.lines_per_second),
-        }),
-        redactor,
-    })
-}
-
 /// Makes the assembler of each log, in the files' thread.
 #[derive(Debug)]
-pub struct LogAssemblers(pub Arc<Sources>);
+pub(super) struct LogAssemblers(pub(super) Arc<Sources>);
 
 impl Assemblers for LogAssemblers {
     fn assembler(&mut self, path: &Path, source: usize) -> Option<Box<dyn Assembler>> {
@@ -323,7 +211,7 @@ impl Assemblers for LogAssemblers {
         let inner = match &source.kind {
             Kind::Containers { docker, cri, takes } => {
                 let log = sources.containers.log(path)?;
-                if log.name.as_deref().is_some_and(|name| !takes.takes(name)) {
+                if !takes.takes(&log.name) {
                     return None;
                 }
                 let lines = match log.format {
