@@ -60,7 +60,7 @@ async fn charts(readings: &Readings<'_>, filter: &Filter) -> Result<Vec<Chart>, 
         .gauges("container.memory.working_set", filter, &[])
         .await?;
     let limit = readings
-        .gauges("container.memory.limit", filter, &[])
+        .gauges("container.memory.usage.limit", filter, &[])
         .await?;
     let network = readings
         .rates("container.network.io", filter, &[NETWORK_DIRECTION])

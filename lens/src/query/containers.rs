@@ -339,8 +339,9 @@ impl Meters {
             memory: readings
                 .gauges("container.memory.usage", filter, &IDENTITY)
                 .await?,
+            // The conventions have no name for it; this is what the Collector's own receivers call it.
             memory_limit: readings
-                .gauges("container.memory.limit", filter, &IDENTITY)
+                .gauges("container.memory.usage.limit", filter, &IDENTITY)
                 .await?,
             network: readings
                 .rates("container.network.io", filter, &network)

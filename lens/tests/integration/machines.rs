@@ -173,7 +173,7 @@ fn of_container(own: &[(&str, &str)], user_seconds: f64) -> Vec<TimeSeries> {
             3.0,
         ),
         of("container_memory_usage_bytes", &[], 256.0 * MIB, 0.0),
-        of("container_memory_limit_bytes", &[], 512.0 * MIB, 0.0),
+        of("container_memory_usage_limit_bytes", &[], 512.0 * MIB, 0.0),
         of(
             "container_network_io_bytes_total",
             &[
