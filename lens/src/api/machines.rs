@@ -18,8 +18,7 @@ use serde_json::{Value, json};
 
 use super::{ApiError, Params};
 use crate::AppState;
-use crate::query::container::{self, DetailedContainer};
-use crate::query::containers::{self, Listing};
+use crate::query::container::{self, DetailedContainer, Listing};
 use crate::query::host::{self, DetailedHost};
 use crate::query::hosts;
 
@@ -48,7 +47,7 @@ pub(super) async fn containers(
 ) -> Result<Json<Listing>, ApiError> {
     let params = params.only(&["host", "since", "until"])?;
     let (host, range) = (params.text("host"), params.range()?);
-    let listing = containers::listing(state.store.readers(), range, None, host).await?;
+    let listing = container::listing(state.store.readers(), range, None, host).await?;
     Ok(Json(listing))
 }
 

@@ -11,8 +11,7 @@ use super::view::View;
 use super::{format, logs as log_page, machines, parts};
 use crate::AppState;
 use crate::api::{ApiError, Params};
-use crate::query::container::{self, DetailedContainer};
-use crate::query::containers::Used;
+use crate::query::container::{self, DetailedContainer, Used};
 use crate::query::logs::{self, Wanted};
 use crate::query::time::{Range, rfc3339};
 

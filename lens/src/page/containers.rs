@@ -10,7 +10,7 @@ use super::machines;
 use super::view::View;
 use crate::AppState;
 use crate::api::Params;
-use crate::query::containers::{self, Used};
+use crate::query::container::{self, Used};
 
 pub(super) async fn page(
     State(state): State<AppState>,
@@ -19,7 +19,7 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let view = View::read(&uri, params, &["host"])?;
     let host = view.params.text("host");
-    let listing = containers::listing(state.store.readers(), view.range, None, host).await?;
+    let listing = container::listing(state.store.readers(), view.range, None, host).await?;
     let sends_metrics = |used: &Used| used.container.metrics.is_some();
     let content = html! {
         @if let Some(host) = host {

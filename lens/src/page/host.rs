@@ -12,7 +12,7 @@ use super::view::View;
 use super::{format, parts};
 use crate::AppState;
 use crate::api::{ApiError, Params};
-use crate::query::containers;
+use crate::query::container;
 use crate::query::host::{self, Detail, DetailedHost};
 use crate::query::hosts::{Host, Usage};
 
@@ -28,7 +28,7 @@ pub(super) async fn page(
     else {
         return Err(ApiError::UnknownHost { name }.into());
     };
-    let listing = containers::listing(pool, view.range, at_ns, Some(&name)).await?;
+    let listing = container::listing(pool, view.range, at_ns, Some(&name)).await?;
     let content = html! {
         div.heading {
             h1 { (host.name) }

@@ -7,7 +7,8 @@ use super::address::Address;
 use super::chart::{self, lines};
 use super::format;
 use super::view::View;
-use crate::query::containers::{Listing, SHORT_ID, Used};
+use crate::query::container::{Listing, Used};
+use crate::query::containers::SHORT_ID;
 use crate::query::readings::Chart;
 use crate::query::time::rfc3339;
 

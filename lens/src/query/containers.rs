@@ -1,4 +1,4 @@
-//! The containers that were seen in a range, and what each of them used last. Who a container is comes from three places,
+//! The containers that were seen in a range. Who a container is comes from three places,
 //! joined by its id: the labels of its metrics, `target_info` with the other attributes of their resource, and the resources
 //! of spans and log records. Metrics that carry the name but no id belong to the container that had the name last.
 //!
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::SqlitePool;
 
-use super::readings::{HOST_NAME, Point, Readings, Tracks};
+use super::readings::HOST_NAME;
 use super::series::{Filter, Labels};
 use super::time::{Range, rfc3339_ms};
 use super::{QueryError, from_json, names};
@@ -20,8 +20,6 @@ const ID: &str = "container_id";
 const NAME: &str = "container_name";
 /// Labels that tell the series of one container from those of another.
 pub(super) const IDENTITY: [&str; 3] = [ID, NAME, HOST_NAME];
-pub(super) const NETWORK_DIRECTION: &str = "network_io_direction";
-pub(super) const DISK_DIRECTION: &str = "disk_io_direction";
 /// Digits of an abbreviated id, as Docker prints it.
 pub const SHORT_ID: usize = 12;
 
@@ -64,51 +62,6 @@ impl Container {
     }
 }
 
-/// What a container used at the end of the range, or at the moment that was asked for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Usage {
-    /// CPUs: 1.5 is one and a half of them all the time.
-    pub cpu: Option<f64>,
-    /// Memory.
-    pub memory_bytes: Option<f64>,
-    /// What it may use at most; absent without a limit.
-    pub memory_limit_bytes: Option<f64>,
-    /// Received from the network.
-    pub network_receive_bytes_per_second: Option<f64>,
-    /// Sent to the network.
-    pub network_transmit_bytes_per_second: Option<f64>,
-    /// Read from disks.
-    pub disk_read_bytes_per_second: Option<f64>,
-    /// Written to disks.
-    pub disk_write_bytes_per_second: Option<f64>,
-    /// How long it has been running.
-    pub uptime_seconds: Option<f64>,
-    /// CPUs over time.
-    #[serde(skip)]
-    pub cpu_points: Vec<Point>,
-}
-
-/// The containers seen in a range, with what they used.
-#[derive(Debug, Serialize)]
-pub struct Listing {
-    /// By name.
-    pub containers: Vec<Used>,
-    /// Length of a step of [`Usage::cpu_points`].
-    #[serde(skip)]
-    pub step_ms: i64,
-}
-
-/// A container with what it used.
-#[derive(Debug, Clone, Serialize)]
-pub struct Used {
-    /// Who.
-    #[serde(flatten)]
-    pub container: Container,
-    /// What.
-    #[serde(flatten)]
-    pub usage: Usage,
-}
-
 /// One place that tells of a container.
 struct Sighting {
     facts: Labels,
@@ -127,27 +80,6 @@ pub async fn containers(pool: &SqlitePool, range: Range) -> Result<Vec<Container
     let mut containers = joined(sightings(pool, range).await?);
     containers.sort_by(|a, b| (&a.name, &a.host, &a.id).cmp(&(&b.name, &b.host, &b.id)));
     Ok(containers)
-}
-
-/// Those of one host, or of all, with what they used.
-pub async fn listing(
-    pool: &SqlitePool,
-    range: Range,
-    at_ns: Option<i64>,
-    host: Option<&str>,
-) -> Result<Listing, QueryError> {
-    let mut containers = containers(pool, range).await?;
-    containers.retain(|container| host.is_none() || container.host.as_deref() == host);
-    let readings = Readings::open(pool, range, at_ns).await?;
-    let of_host = host.map(|host| Filter::default().and(HOST_NAME, host));
-    let meters = Meters::read(&readings, &of_host.unwrap_or_default()).await?;
-    let used = containers
-        .into_iter()
-        .map(|container| meters.used(container));
-    Ok(Listing {
-        containers: used.collect(),
-        step_ms: meters.cpu.step_ms,
-    })
 }
 
 /// The one that `asked` means: an id, an abbreviated id, or a name, then the one that had it last.
@@ -309,77 +241,6 @@ fn with_tag(image: String, tags: Option<&str>) -> String {
     match tags.as_deref() {
         Some([tag, ..]) if !last.contains([':', '@']) => format!("{image}:{tag}"),
         _ => image,
-    }
-}
-
-/// The metrics that tell what containers use, by their identity.
-#[derive(Debug)]
-pub struct Meters {
-    cpu: Tracks,
-    memory: Tracks,
-    memory_limit: Tracks,
-    network: Tracks,
-    disk: Tracks,
-    uptime: Tracks,
-}
-
-impl Meters {
-    /// Reads those of the containers that `filter` lets through.
-    pub async fn read(readings: &Readings<'_>, filter: &Filter) -> Result<Self, QueryError> {
-        let by_direction =
-            |label: &'static str| [label].into_iter().chain(IDENTITY).collect::<Vec<_>>();
-        let (network, disk) = (
-            by_direction(NETWORK_DIRECTION),
-            by_direction(DISK_DIRECTION),
-        );
-        Ok(Self {
-            cpu: readings
-                .rates("container.cpu.time", filter, &IDENTITY)
-                .await?,
-            memory: readings
-                .gauges("container.memory.usage", filter, &IDENTITY)
-                .await?,
-            memory_limit: readings
-                .gauges("container.memory.limit", filter, &IDENTITY)
-                .await?,
-            network: readings
-                .rates("container.network.io", filter, &network)
-                .await?,
-            disk: readings.rates("container.disk.io", filter, &disk).await?,
-            uptime: readings
-                .gauges("container.uptime", filter, &IDENTITY)
-                .await?,
-        })
-    }
-
-    /// A container with what it used.
-    pub fn used(&self, container: Container) -> Used {
-        let usage = container.metrics.as_ref();
-        let usage = usage
-            .map(|identity| self.usage(identity))
-            .unwrap_or_default();
-        Used { container, usage }
-    }
-
-    fn usage(&self, identity: &Labels) -> Usage {
-        let directed = |tracks: &Tracks, label: &str, direction: &str| {
-            let mut labels = identity.clone();
-            labels.insert(label.to_owned(), direction.to_owned());
-            tracks.value(&labels)
-        };
-        let network = |direction| directed(&self.network, NETWORK_DIRECTION, direction);
-        let disk = |direction| directed(&self.disk, DISK_DIRECTION, direction);
-        Usage {
-            cpu: self.cpu.value(identity),
-            memory_bytes: self.memory.value(identity),
-            memory_limit_bytes: self.memory_limit.value(identity),
-            network_receive_bytes_per_second: network("receive"),
-            network_transmit_bytes_per_second: network("transmit"),
-            disk_read_bytes_per_second: disk("read"),
-            disk_write_bytes_per_second: disk("write"),
-            uptime_seconds: self.uptime.value(identity),
-            cpu_points: self.cpu.points(identity).to_vec(),
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::SqlitePool;
 
 use super::QueryError;
-use super::containers::{DISK_DIRECTION, NETWORK_DIRECTION as DIRECTION};
+use super::container::{DISK_DIRECTION, NETWORK_DIRECTION as DIRECTION};
 use super::hosts::{
     self, CPU_MODE, Host, IDLE_MODES, INTERFACE, MEMORY_STATE, cpu_seconds, leaves_the_host,
 };

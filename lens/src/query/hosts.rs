@@ -10,7 +10,8 @@ use serde::Serialize;
 use sqlx::SqlitePool;
 
 use super::QueryError;
-use super::containers::{self, Container, NETWORK_DIRECTION as DIRECTION};
+use super::container::NETWORK_DIRECTION as DIRECTION;
+use super::containers::{self, Container};
 use super::readings::{HOST_NAME, Point, Readings, Tracks};
 use super::series::{Filter, Labels};
 use super::time::{Range, rfc3339_ms};

@@ -9,6 +9,7 @@ mod ingest_metrics;
 mod ingest_refusals;
 mod ingest_traces;
 mod machines;
+mod machines_sample;
 mod page;
 mod process;
 mod retention;
