@@ -47,13 +47,15 @@ pub(super) fn relay(run: &Run<'_>, is_receiver_away: bool) -> Result<Figures, Fa
         run.sink.come_back()?;
     }
     client.join().map_err(|_| "the client panicked")??;
-    let after = running.reading()?;
-    let seconds = started.elapsed().as_secs_f64();
     let expected = [
         (WARM_UP_SOURCE, warm_up.records),
         (SOURCE, measured.records),
     ];
     // A program may wait for a minute before it tries again.
     run.wait_for(&mut running, &expected, 3 * PATIENCE)?;
-    run.figures(running, (Some(before), after), seconds, &expected)
+    let after = running.reading()?;
+    let seconds = started.elapsed().as_secs_f64();
+    let mut figures = run.figures(running, (Some(before), after), seconds, &expected)?;
+    figures.lines = measured.records;
+    Ok(figures)
 }

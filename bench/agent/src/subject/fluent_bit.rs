@@ -19,6 +19,8 @@ pub(super) fn configure(command: &mut Command, task: &Task<'_>) -> Result<(), Fa
         "service:
   flush: 1
   log_level: warn
+  scheduler.base: 1
+  scheduler.cap: 10
 parsers:
   - name: docker-json
     format: json
