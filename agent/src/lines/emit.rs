@@ -4,7 +4,7 @@ use std::{borrow::Cow, io::Write as _, ops::Range, str, sync::Arc};
 
 use super::{
     assembler::note,
-    counts::{count, count_some},
+    counts::count,
     frame::Time,
     held::Stamp,
     inspect::{Shed, Step, Written},
@@ -180,7 +180,7 @@ fn write(to: &mut Emit<'_>, text: &str, stamp: Stamp, lifted: &Lifted) {
     let (body, redacted) =
         redactor.map_or((Cow::Borrowed(body), 0), |redactor| redactor.redact(body));
     if redacted > 0 {
-        count_some(&source.counts.redacted, redacted);
+        source.counts.redacted.fetch_add(redacted, Relaxed);
     }
     let record = Record {
         time_unix_nano: lifted.time_unix_nano.or(stamp.time.unix_nano()),
@@ -247,7 +247,7 @@ fn attribute(out: &mut Vec<u8>, source: &Source, key: &str, value: &Value, text:
         Value::Null => return,
     };
     if redacted > 0 {
-        count_some(&source.counts.redacted, redacted);
+        source.counts.redacted.fetch_add(redacted, Relaxed);
     }
     attributes::string(out, OF_LOG_RECORD, key, &string);
 }
