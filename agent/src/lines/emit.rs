@@ -1,6 +1,12 @@
 //! Makes a log record of a complete text: shed, lift, redact, encode.
 
-use std::{borrow::Cow, io::Write as _, ops::Range, str, sync::Arc};
+use std::{
+    borrow::Cow,
+    io::Write as _,
+    ops::Range,
+    str,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use super::{
     assembler::note,
