@@ -42,6 +42,15 @@ fn plain_line(number: u64) -> String {
     format!("{text:.190} {number:09}")
 }
 
+/// Has the word that makes a pattern worth running, and nothing to replace.
+fn alarming_line(number: u64) -> String {
+    plain_line(number).replace("brown fox", "token of")
+}
+
+fn secret_line(number: u64) -> String {
+    plain_line(number).replacen("brown fox", "password=hunter2", 1)
+}
+
 fn json_line(number: u64) -> String {
     format!(
         r#"{{"time":"2026-11-24T11:42:48.{number:09}Z","level":"info","msg":"served","trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331","path":"/api/v1/items","status":200,"duration_ms":12.5}}"#
@@ -93,6 +102,16 @@ fn main() -> io::Result<()> {
             "plain, redacting",
             settings(Format::Plain, Parse::None, true),
             plain_line,
+        ),
+        (
+            "plain, like a secret",
+            settings(Format::Plain, Parse::None, true),
+            alarming_line,
+        ),
+        (
+            "plain, with a secret",
+            settings(Format::Plain, Parse::None, true),
+            secret_line,
         ),
         (
             "json, redacting",

@@ -88,11 +88,13 @@ async fn follow_once(
     directory: &ContainerDirectory,
     has_worked: &mut bool,
 ) -> Result<(), SocketError> {
-    // Events first: what starts while the list is read is then an event.
+    // A proxy that keeps the events to itself leaves the list, which is then read with each new attempt.
+    directory.set_running(list(path).await?);
     let mut events = get(path, EVENTS).await?;
+    *has_worked = true;
     loop {
+        // Again, because containers may have started before the events did.
         directory.set_running(list(path).await?);
-        *has_worked = true;
         let event = events.frame().await.ok_or(SocketError::Ended)?;
         event.map_err(|source| SocketError::Http {
             request: EVENTS,
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_list_is_read_at_the_start_and_with_every_event() {
+    async fn the_list_is_read_before_the_events_after_they_begin_and_with_each() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("docker.sock");
         let (lists, event) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
@@ -224,7 +226,7 @@ mod tests {
         let directory = Arc::new(ContainerDirectory::new(Settings::default(), Vec::new()));
         let following = Arc::clone(&directory);
         let follower = tokio::spawn(async move { follow(path, &following).await });
-        for number in 0..3 {
+        for number in 1..4 {
             let name = format!("web-{number}");
             let is_known = async {
                 loop {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Counters that only grow. Only the thread that assembles lines writes them.
+/// Counters that only grow.
 #[derive(Debug, Default)]
 pub struct Counts {
     /// Lines that were offered.
@@ -32,14 +32,5 @@ pub struct Counts {
 /// Counts one.
 #[inline]
 pub(super) fn count(counter: &AtomicU64) {
-    count_some(counter, 1);
-}
-
-/// Counts some.
-///
-/// Not by an atomic addition: the processor would wait there until all that was written to the batch has left its buffers,
-/// for each line. Nobody else writes.
-#[inline]
-pub(super) fn count_some(counter: &AtomicU64, some: u64) {
-    counter.store(counter.load(Relaxed).wrapping_add(some), Relaxed);
+    counter.fetch_add(1, Relaxed);
 }

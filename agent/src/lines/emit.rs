@@ -1,10 +1,16 @@
 //! Makes a log record of a complete text: shed, lift, redact, encode.
 
-use std::{borrow::Cow, io::Write as _, ops::Range, str, sync::Arc};
+use std::{
+    borrow::Cow,
+    io::Write as _,
+    ops::Range,
+    str,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use super::{
     assembler::note,
-    counts::{count, count_some},
+    counts::count,
     frame::Time,
     held::Stamp,
     inspect::{Shed, Step, Written},
@@ -56,7 +62,10 @@ impl Log {
 
     #[inline]
     pub(super) fn set_attrs(&mut self, written: &[u8], source: &Source) {
-        if self.attrs.written != written {
+        // By length first: glibc's masked comparison of two empty slices reads where nothing is, which costs the processor
+        // 60 ns to suppress.
+        let are_both_empty = self.attrs.written.is_empty() && written.is_empty();
+        if !are_both_empty && self.attrs.written != written {
             self.attrs.set(written, source);
         }
     }
@@ -177,7 +186,7 @@ fn write(to: &mut Emit<'_>, text: &str, stamp: Stamp, lifted: &Lifted) {
     let (body, redacted) =
         redactor.map_or((Cow::Borrowed(body), 0), |redactor| redactor.redact(body));
     if redacted > 0 {
-        count_some(&source.counts.redacted, redacted);
+        source.counts.redacted.fetch_add(redacted, Relaxed);
     }
     let record = Record {
         time_unix_nano: lifted.time_unix_nano.or(stamp.time.unix_nano()),
@@ -244,7 +253,7 @@ fn attribute(out: &mut Vec<u8>, source: &Source, key: &str, value: &Value, text:
         Value::Null => return,
     };
     if redacted > 0 {
-        count_some(&source.counts.redacted, redacted);
+        source.counts.redacted.fetch_add(redacted, Relaxed);
     }
     attributes::string(out, OF_LOG_RECORD, key, &string);
 }

@@ -426,6 +426,14 @@ fn a_line_of_another_format_is_kept_and_joins_nothing() {
 }
 
 #[test]
+fn an_idle_log_is_small_and_may_be_moved_to_the_thread_that_reads_it() {
+    fn is_send<T: Send>(_: &T) {}
+    let log = Log::of(Format::Docker);
+    is_send(&log.assembler);
+    assert!(size_of_val(&log.assembler) < 1024);
+}
+
+#[test]
 fn a_resource_that_changes_opens_its_own_resource_logs() {
     let source = Source::new(Settings::default(), Arc::new(Counts::default()));
     let origin = Origin::new(resource("one"));

@@ -5,7 +5,7 @@
 //!
 //! Known limitations: a secret that no pattern describes stays, as does one that is cut in two by the end of a record, such
 //! as the lines of a private key after its first one where no multi-line pattern joins them. Names of containers and files
-//! are not redacted.
+//! are not redacted. What follows `token:` or `password=` is taken for a secret, whatever it is.
 
 mod card;
 mod defaults;
