@@ -40,6 +40,8 @@ pub(super) struct Engine<D, O> {
     pub(super) loaded: Vec<Entry>,
     /// Entries of files that no source names now; kept, because one may again.
     pub(super) dormant: Vec<Entry>,
+    /// Where files are now, and where they were written, since the last reconciliation, oldest first.
+    pub(super) renamed: Vec<(PathBuf, PathBuf)>,
     /// Files that no assembler is for.
     pub(super) refused: HashSet<PathBuf>,
     /// Until the first reconciliation.
@@ -104,6 +106,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             checkpoints,
             loaded,
             dormant: Vec::new(),
+            renamed: Vec::new(),
             refused: HashSet::new(),
             is_first_start,
             reconcile_at: now,

@@ -155,7 +155,6 @@ impl Table {
                 last_turn: 0,
             },
         );
-        self.make_ready(key);
         key
     }
 

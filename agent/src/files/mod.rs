@@ -29,6 +29,7 @@ use crate::{
 pub mod checkpoint;
 pub mod discovery;
 mod engine;
+mod events;
 pub mod frontier;
 mod handover;
 pub mod identity;

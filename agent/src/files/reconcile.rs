@@ -17,7 +17,7 @@ use super::{
     checkpoint::Entry,
     discovery::Met,
     engine::Engine,
-    identity::{Fingerprint, Inode, Verdict},
+    identity::{Fingerprint, Inode, Verdict, has_compressed_name},
     log::Seen,
     tail::Tail,
 };
@@ -35,6 +35,8 @@ const PROOF: u32 = 2;
 /// Where a file is.
 struct Place {
     path: PathBuf,
+    /// Where it was written, if not there.
+    log: Option<PathBuf>,
     /// None outside the patterns.
     source: Option<usize>,
     size: u64,
@@ -52,9 +54,12 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
     pub(super) fn reconcile(&mut self, now: Instant) {
         self.refused.clear();
         let mut places = self.walk();
+        // What was renamed before the walk met its successor is older than that, so it has to be known first.
+        let told = self.take_events();
         self.revive(&places, now);
         let missing = self.find_known(&mut places, now);
         self.find_rotated(missing, now);
+        self.find_renamed(&mut places, now);
         let mut new: Vec<_> = places.into_iter().collect();
         new.sort_by(|(_, one), (_, other)| one.path.cmp(&other.path));
         for (inode, place) in new {
@@ -80,12 +85,15 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             .files
             .values()
             .any(|known| is_missing(known.missing));
-        self.reconcile_at = now
-            + if looks_again {
-                LOOK_AGAIN.min(every)
-            } else {
-                every
-            };
+        let pause = if looks_again {
+            LOOK_AGAIN.min(every)
+        } else {
+            every
+        };
+        self.reconcile_at = now + pause;
+        if told.is_structural {
+            self.reconcile_soon();
+        }
     }
 
     /// All files that the patterns name.
@@ -111,6 +119,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                         inode,
                         Place {
                             path,
+                            log: None,
                             source: Some(source),
                             size: metadata.len(),
                             seen: Seen::of(&metadata),
@@ -148,7 +157,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 }
                 continue;
             };
-            self.table.add_file(tail_of(entry), log, now);
+            let key = self.table.add_file(tail_of(entry), log, now);
+            self.table.make_ready(key);
         }
     }
 
@@ -198,6 +208,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 }
                 let place = Place {
                     path: entry.path(),
+                    log: None,
                     source: None,
                     size: metadata.len(),
                     seen: Seen::of(&metadata),
@@ -211,6 +222,31 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             if !found.contains(&key) {
                 self.lost(key, now);
             }
+        }
+    }
+
+    /// Finds files that were created and rotated between two looks: nothing but the events of it tells whose they are.
+    fn find_renamed(&mut self, places: &mut HashMap<Inode, Place>, now: Instant) {
+        for (path, log) in std::mem::take(&mut self.renamed) {
+            let Ok(metadata) = fs::symlink_metadata(&path) else {
+                continue;
+            };
+            let inode = Inode::of(&metadata);
+            if !metadata.is_file()
+                || self.table.file_of(inode).is_some()
+                || has_compressed_name(&path)
+            {
+                continue;
+            }
+            places.remove(&inode);
+            let place = Place {
+                source: self.discovery.source_of(&log),
+                path,
+                log: Some(log),
+                size: metadata.len(),
+                seen: Seen::of(&metadata),
+            };
+            self.found(inode, place, now);
         }
     }
 
@@ -281,9 +317,10 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         let Some(source) = place.source else {
             return;
         };
-        let log = self.table.log_at(&place.path).or_else(|| {
-            let assembler = self.assemblers.assembler(&place.path, source)?;
-            Some(self.table.add_log(place.path.clone(), source, assembler))
+        let path = place.log.as_ref().unwrap_or(&place.path);
+        let log = self.table.log_at(path).or_else(|| {
+            let assembler = self.assemblers.assembler(path, source)?;
+            Some(self.table.add_log(path.clone(), source, assembler))
         });
         let Some(log) = log else {
             self.refused.insert(place.path);
@@ -316,6 +353,10 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         let key = self.table.add_file(tail, log, now);
         if let Some(known) = self.table.files.get_mut(&key) {
             known.seen = place.seen;
+        }
+        // An empty one has its turn when it is written: who writes it has then written the last line of the one before.
+        if place.size > 0 {
+            self.table.make_ready(key);
         }
     }
 

@@ -17,9 +17,7 @@ use nix::{
     sys::eventfd::{EfdFlags, EventFd},
 };
 
-use super::{
-    Assemblers, FileStatus, Ledger, Outlet, PatternError, Settings, engine::Engine, watch::Event,
-};
+use super::{Assemblers, FileStatus, Ledger, Outlet, PatternError, Settings, engine::Engine};
 use crate::state_dir::StateDir;
 
 /// After events, the next ones are awaited for this long, so that one wake-up serves many lines.
@@ -137,8 +135,14 @@ impl<D: StateDir, O: Outlet> Loop<D, O> {
                 }
             }
             let now = Instant::now();
-            if now >= gather_until && self.events() {
-                gather_until = now + GATHER;
+            if now >= gather_until {
+                let told = self.engine.take_events();
+                if told.is_anything {
+                    gather_until = now + GATHER;
+                }
+                if told.is_structural {
+                    self.engine.reconcile_soon();
+                }
             }
             if now >= self.engine.reconcile_at {
                 self.engine.reconcile(now);
@@ -159,35 +163,6 @@ impl<D: StateDir, O: Outlet> Loop<D, O> {
             }
             self.wait(until, gather_until);
         }
-    }
-
-    /// Takes what inotify tells; whether there was anything.
-    fn events(&mut self) -> bool {
-        let (engine, mut has_any, mut has_moves) = (&mut self.engine, false, false);
-        let (table, discovery) = (&mut engine.table, &engine.discovery);
-        let refused = &engine.refused;
-        engine.watch.events(&mut |event| {
-            has_any = true;
-            match event {
-                Event::Written(path) => match table.file_at(&path) {
-                    Some(key) => table.make_ready(key),
-                    None => {
-                        has_moves |=
-                            !refused.contains(&path) && discovery.source_of(&path).is_some();
-                    }
-                },
-                Event::Moved { path, is_folder } => {
-                    has_moves |= is_folder
-                        || table.file_at(&path).is_some()
-                        || discovery.source_of(&path).is_some();
-                }
-                Event::Overflow => has_moves = true,
-            }
-        });
-        if has_moves {
-            engine.reconcile_soon();
-        }
-        has_any
     }
 
     /// Sleeps until then, or until there are outcomes, commands or (not before `gather_until`) events.

@@ -14,7 +14,7 @@ use std::{
 
 use nix::{
     errno::Errno,
-    sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor},
+    sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor},
 };
 
 /// Watches folders.
@@ -24,6 +24,8 @@ pub struct Watch {
     inotify: Option<Inotify>,
     folders: HashMap<WatchDescriptor, PathBuf>,
     watched: HashMap<PathBuf, WatchDescriptor>,
+    /// The first half of a rename, with what joins it to the second one.
+    renamed: Option<(u32, PathBuf)>,
     is_complete: bool,
 }
 
@@ -38,6 +40,13 @@ pub enum Event {
         path: PathBuf,
         /// Whether it is a folder.
         is_folder: bool,
+    },
+    /// A file got another name; comes after the two [`Event::Moved`] of it.
+    Renamed {
+        /// Where it was.
+        from: PathBuf,
+        /// Where it is.
+        to: PathBuf,
     },
     /// Events were lost.
     Overflow,
@@ -59,6 +68,7 @@ impl Watch {
             inotify,
             folders: HashMap::new(),
             watched: HashMap::new(),
+            renamed: None,
         }
     }
 
@@ -118,18 +128,13 @@ impl Watch {
             .and_then(|inotify| inotify.read_events().ok())
         {
             for event in events {
-                self.event(event.wd, event.mask, event.name.as_deref(), each);
+                self.event(&event, each);
             }
         }
     }
 
-    fn event(
-        &mut self,
-        descriptor: WatchDescriptor,
-        mask: AddWatchFlags,
-        name: Option<&std::ffi::OsStr>,
-        each: &mut dyn FnMut(Event),
-    ) {
+    fn event(&mut self, event: &InotifyEvent, each: &mut dyn FnMut(Event)) {
+        let (descriptor, mask) = (event.wd, event.mask);
         if mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
             return each(Event::Overflow);
         }
@@ -150,18 +155,24 @@ impl Watch {
             }
             return;
         }
-        let (Some(folder), Some(name)) = (self.folders.get(&descriptor), name) else {
+        let (Some(folder), Some(name)) = (self.folders.get(&descriptor), &event.name) else {
             return;
         };
         let path = folder.join(name);
-        each(if mask.contains(AddWatchFlags::IN_MODIFY) {
-            Event::Written(path)
-        } else {
-            Event::Moved {
-                path,
-                is_folder: mask.contains(AddWatchFlags::IN_ISDIR),
-            }
+        if mask.contains(AddWatchFlags::IN_MODIFY) {
+            return each(Event::Written(path));
+        }
+        each(Event::Moved {
+            path: path.clone(),
+            is_folder: mask.contains(AddWatchFlags::IN_ISDIR),
         });
+        if mask.contains(AddWatchFlags::IN_MOVED_FROM) {
+            self.renamed = Some((event.cookie, path));
+        } else if mask.contains(AddWatchFlags::IN_MOVED_TO)
+            && let Some((_, from)) = self.renamed.take_if(|(cookie, _)| *cookie == event.cookie)
+        {
+            each(Event::Renamed { from, to: path });
+        }
     }
 }
 
@@ -200,7 +211,17 @@ mod tests {
         };
         assert_eq!(
             events(&mut watch),
-            [moved(&a), Event::Written(a.clone()), moved(&a), moved(&b),]
+            [
+                moved(&a),
+                Event::Written(a.clone()),
+                moved(&a),
+                moved(&b),
+                Event::Renamed {
+                    from: a,
+                    to: b.clone()
+                },
+                moved(&b),
+            ]
         );
         assert!(watch.is_complete());
     }

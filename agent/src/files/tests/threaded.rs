@@ -145,3 +145,43 @@ fn an_overflow_of_the_kernels_queue_starts_a_full_reconciliation() {
     watch.events(&mut |event| last = Some(event));
     assert_eq!(last, Some(crate::files::watch::Event::Overflow));
 }
+
+#[test]
+fn under_rotation_at_full_speed_each_line_is_delivered_once_and_in_order() {
+    let mut running = Running::start(rig());
+    let (rotations, lines) = (60, 1000);
+    running.rig.append("a.log", "the folder is watched\n");
+    running.delivered(1);
+    let path = running.rig.path("a.log");
+    let mut file = None;
+    for rotation in 0..rotations {
+        for line in 0..lines {
+            let open = || {
+                let mut options = OpenOptions::new();
+                options.create(true).append(true).open(&path).unwrap()
+            };
+            let file = file.get_or_insert_with(open);
+            writeln!(file, "{}", rotation * lines + line).unwrap();
+            if line == 10 && rotation > 0 {
+                // The writer goes on in the renamed file for a while, as it does until it is told to reopen.
+                running.rig.rename("a.log", &format!("a.{rotation}"));
+            }
+            if line == 200 && rotation > 0 {
+                running.rig.append("a.log", "");
+            }
+        }
+        file = None;
+    }
+    let delivered = running.delivered((rotations * lines) as usize);
+    running.stop();
+    let expected: Vec<String> = (0..rotations * lines)
+        .map(|line| line.to_string())
+        .collect();
+    let wrong = delivered
+        .iter()
+        .zip(&expected)
+        .find(|(one, other)| one != other);
+    assert_eq!(wrong, None);
+    assert_eq!(delivered.len(), expected.len());
+    assert_eq!(running.rig.losses(), []);
+}
