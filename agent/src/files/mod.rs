@@ -28,6 +28,7 @@ use crate::{
 
 pub mod checkpoint;
 pub mod discovery;
+mod ending;
 mod engine;
 mod events;
 pub mod frontier;
@@ -44,7 +45,7 @@ mod thread;
 pub mod watch;
 
 pub use pattern::PatternError;
-pub use status::FileStatus;
+pub use status::{FileStatus, SourceTotals, Status};
 pub use thread::{Files, StartError, StopError};
 
 /// What to read, and how.
