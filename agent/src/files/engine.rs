@@ -12,8 +12,9 @@ use super::{
     checkpoint::{Checkpoints, Entry, Saved},
     discovery::Discovery,
     frontier::Position,
-    identity::{Fingerprint, Verdict},
-    log::{Known, LogKey, Table},
+    identity::Fingerprint,
+    log::{LogKey, Table},
+    status::SourceTotals,
     tail::{ReadBuffer, Tail, Turn},
     watch::Watch,
 };
@@ -59,6 +60,7 @@ pub(super) struct Engine<D, O> {
     /// The logs whose assemblers hold lines.
     held: BTreeSet<LogKey>,
     flush_at: Instant,
+    pub(super) totals: Vec<SourceTotals>,
     pub(super) is_changed: bool,
     pub(super) saved_at: Option<Instant>,
     pub(super) is_save_failing: bool,
@@ -96,7 +98,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         };
         Ok(Self {
             buffer: ReadBuffer::new(settings.longest_line),
-            settings,
             discovery,
             watch: Watch::new(),
             table: Table::default(),
@@ -120,6 +121,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             losses: VecDeque::new(),
             held: BTreeSet::new(),
             flush_at: now,
+            totals: vec![SourceTotals::default(); settings.sources.len()],
+            settings,
             is_changed: false,
             saved_at: None,
             is_save_failing: false,
@@ -165,7 +168,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         self.table.has_ready() && !self.is_full()
     }
 
-    fn turn(&mut self, key: FileKey, now: Instant) {
+    pub(super) fn turn(&mut self, key: FileKey, now: Instant) {
         if self.table.files.get(&key).is_none_or(|known| known.is_over) {
             return;
         }
@@ -230,11 +233,12 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         };
         let (batch, losses, assembler) = (&mut self.batch, &mut self.losses, &mut log.assembler);
         let observed = unix_nano();
-        let (before, mut cut) = (known.tail.offset(), Vec::new());
+        let (before, mut cut, mut lines) = (known.tail.offset(), Vec::new(), 0);
         let turn = read(&mut known.tail, &mut self.buffer, &mut |at, line| {
             if (line.len() as u64) + 1 < at.end - at.start {
                 cut.push(at.start + line.len() as u64..at.end);
             }
+            lines += 1;
             assembler.offer(key, at, line, observed, batch);
         });
         losses.extend(cut.into_iter().map(|bytes| Loss {
@@ -244,6 +248,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }));
         if known.tail.offset() != before {
             known.grown_at = now;
+            let totals = &mut self.totals[log.source];
+            totals.read_lines += lines;
+            totals.read_bytes += known.tail.offset() - before;
             let log = known.log;
             self.cover(log);
         }
@@ -320,77 +327,12 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         self.start_linger(now);
     }
 
-    /// Reads files that are in no folder any more, as the last thing that is done; whether all of them were read to their end.
-    pub(super) fn read_vanished(&mut self, now: Instant) -> bool {
-        let is_vanished = |known: &Known| known.is_vanished && !known.is_over;
-        let vanished: Vec<_> = self
-            .table
-            .files
-            .iter()
-            .filter(|(_, known)| is_vanished(known))
-            .map(|(key, known)| (*key, known.log))
-            .collect();
-        for (key, _) in &vanished {
-            self.table.make_ready(*key);
-        }
-        while let Some(key) = self.table.take_ready(true) {
-            if self.is_full() {
-                return false;
-            }
-            self.turn(key, now);
-        }
-        for (key, log) in vanished {
-            // What is wrong with it was told by its turn.
-            let _ = self.offer(key, now, Tail::finish);
-            self.flush_log(log, u64::MAX, now);
-        }
-        true
-    }
-
     /// Tells the ledger of the losses.
     pub(super) fn declare(&mut self) {
         while let Some(loss) = self.losses.pop_front() {
             tracing::warn!(path = loss.path, from = loss.bytes.start, to = loss.bytes.end, reason = %loss.reason, "lines are lost");
             (self.ledger)(loss, &mut self.batch);
         }
-    }
-
-    /// The file is not the one any more that it was. What was not read of it is lost.
-    pub(super) fn over(&mut self, key: FileKey, verdict: Verdict) {
-        self.table.unname(key);
-        let Some(known) = self.table.files.get_mut(&key) else {
-            return;
-        };
-        known.is_over = true;
-        known.is_vanished = true;
-        known.is_ready = false;
-        known.tail.close();
-        self.is_changed = true;
-        if known.tail.is_behind() && !known.is_compressed {
-            self.losses.push_back(Loss {
-                path: known.tail.path.to_string_lossy().into_owned(),
-                bytes: known.tail.offset()..known.tail.size,
-                reason: match verdict {
-                    Verdict::Truncated => LossReason::Truncated,
-                    Verdict::Same | Verdict::Other => LossReason::Removed,
-                },
-            });
-        }
-        self.declare();
-    }
-
-    /// The file ends earlier than it did, though not before what was read.
-    pub(super) fn shrunk(&mut self, key: FileKey, size: u64) {
-        let Some(known) = self.table.files.get_mut(&key) else {
-            return;
-        };
-        self.losses.push_back(Loss {
-            path: known.tail.path.to_string_lossy().into_owned(),
-            bytes: size.max(known.tail.offset())..known.tail.size,
-            reason: LossReason::Truncated,
-        });
-        known.tail.size = size;
-        self.declare();
     }
 
     /// Files that can't be read yet may be removed meanwhile; what is open stays.

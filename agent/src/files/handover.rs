@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Outcome, Outlet, engine::Engine};
+use super::{Outcome, Outlet, engine::Engine, status::Status};
 use crate::{ledger::Loss, state_dir::StateDir};
 
 /// The checkpoint is written at most as often as this.
@@ -118,7 +118,12 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             };
             self.is_changed = true;
             match result {
-                Ok(()) => known.last_acknowledged = Some(now),
+                Ok(()) => {
+                    known.last_acknowledged = Some(now);
+                    if let Some(log) = self.table.logs.get(&known.log) {
+                        self.totals[log.source].acknowledged_bytes += bytes.end - bytes.start;
+                    }
+                }
                 Err(reason) => self.losses.push_back(Loss {
                     path: known.tail.path.to_string_lossy().into_owned(),
                     bytes,
@@ -165,6 +170,13 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             _ if !self.is_changed => None,
             Some(saved) => Some(saved + SAVE_EVERY),
             None => Some(self.reconciled_at),
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        Status {
+            files: self.table.status(),
+            sources: self.totals.clone(),
         }
     }
 

@@ -6,7 +6,8 @@
 //! Promised, as long as the state folder is there:
 //! - Every line that was in a file is in an acknowledged batch, or in one the spool has, or is declared in the [`Ledger`].
 //! - Lines of a file are handed over in order, those of a rotated file before those of its successor.
-//! - After a crash, what is sent again is at most what was not acknowledged: two batches and what an assembler held.
+//! - After a crash, what is sent again is at most what was not acknowledged (two batches and what an assembler held) and what
+//!   was acknowledged since the checkpoint was written, which is done at most once a second.
 //! - Memory holds three batches and one read buffer, however much there is to read.
 //!
 //! Known limitations:
@@ -28,6 +29,7 @@ use crate::{
 
 pub mod checkpoint;
 pub mod discovery;
+mod ending;
 mod engine;
 mod events;
 pub mod frontier;
@@ -44,7 +46,7 @@ mod thread;
 pub mod watch;
 
 pub use pattern::PatternError;
-pub use status::FileStatus;
+pub use status::{FileStatus, SourceTotals, Status};
 pub use thread::{Files, StartError, StopError};
 
 /// What to read, and how.

@@ -30,7 +30,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// So many reconciliations in a row prove that a file is gone, if they are [`LOOK_AGAIN`] apart: one may have come in the
 /// middle of a rotation.
-const PROOF: u32 = 2;
+pub(super) const PROOF: u32 = 2;
 
 /// Where a file is.
 struct Place {
@@ -281,6 +281,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         let Some(known) = self.table.files.get_mut(&key) else {
             return false;
         };
+        known.is_vanished = false;
         known.tail.size = known.tail.size.max(place.size);
         if known.seen != place.seen {
             known.seen = place.seen;
@@ -357,66 +358,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         // An empty one has its turn when it is written: who writes it has then written the last line of the one before.
         if place.size > 0 {
             self.table.make_ready(key);
-        }
-    }
-
-    /// Ends files that were rotated away or are gone, when nothing of them is left to do.
-    pub(super) fn sweep(&mut self, now: Instant) {
-        let keys: Vec<_> = self.table.files.keys().copied().collect();
-        for key in keys {
-            if !self.table.is_live(key) {
-                self.sweep_file(key, now);
-            }
-        }
-        self.declare();
-    }
-
-    fn sweep_file(&mut self, key: FileKey, now: Instant) {
-        let Some(known) = self.table.files.get(&key) else {
-            return;
-        };
-        let (log, is_over, is_placed) = (
-            known.log,
-            known.is_over,
-            known.missing == 0 && !known.is_over,
-        );
-        let has_settled = now >= known.grown_at + self.settings.settle;
-        if !is_over && known.is_vanished && !known.is_ready && !has_settled {
-            // No event tells of what is still written to it.
-            return self.table.make_ready(key);
-        }
-        if known.is_ready {
-            return;
-        }
-        let is_proven_gone = known.missing >= PROOF;
-        if !is_over && is_proven_gone && !known.tail.is_open() {
-            return self.over(key, Verdict::Other);
-        }
-        if !is_over && has_settled && known.tail.is_behind() && !known.is_compressed {
-            // An error shows at the next turn.
-            let _ = self.offer(key, now, Tail::finish);
-        }
-        let is_covered = |engine: &Self| {
-            let known = engine.table.files.get(&key);
-            known.is_some_and(|known| known.frontier.covered() >= known.tail.offset())
-        };
-        // What an assembler holds of it is in no file any more.
-        if (is_over || is_proven_gone) && has_settled && !is_covered(self) {
-            self.flush_log(log, u64::MAX, now);
-        }
-        let is_covered = is_covered(self);
-        let Some(known) = self.table.files.get(&key) else {
-            return;
-        };
-        let is_read = is_over || known.is_compressed || !known.tail.is_behind();
-        if !is_read || !is_covered || !known.frontier.is_settled() {
-            return;
-        }
-        if is_over || (is_proven_gone && has_settled) {
-            self.is_changed = true;
-            self.table.forget(key);
-        } else if is_placed {
-            self.table.retire(key, log);
         }
     }
 }

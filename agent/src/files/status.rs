@@ -4,6 +4,26 @@ use std::{path::PathBuf, time::SystemTime};
 
 use super::identity::{Fingerprint, Inode};
 
+/// What is known at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// All files, older ones of a log first.
+    pub files: Vec<FileStatus>,
+    /// Of each source, in the order of the settings.
+    pub sources: Vec<SourceTotals>,
+}
+
+/// What was done for a source since the start; these only grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SourceTotals {
+    /// Lines that were offered to assemblers.
+    pub read_lines: u64,
+    /// Bytes of files that were read, newlines and skipped bytes included.
+    pub read_bytes: u64,
+    /// Bytes of files whose batches were acknowledged.
+    pub acknowledged_bytes: u64,
+}
+
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileStatus {

@@ -17,7 +17,7 @@ use nix::{
     sys::eventfd::{EfdFlags, EventFd},
 };
 
-use super::{Assemblers, FileStatus, Ledger, Outlet, PatternError, Settings, engine::Engine};
+use super::{Assemblers, Ledger, Outlet, PatternError, Settings, Status, engine::Engine};
 use crate::state_dir::StateDir;
 
 /// After events, the next ones are awaited for this long, so that one wake-up serves many lines.
@@ -56,7 +56,7 @@ pub struct Files {
 
 #[derive(Debug)]
 enum Command {
-    Status(Sender<Vec<FileStatus>>),
+    Status(Sender<Status>),
     Stop(Instant),
 }
 
@@ -94,7 +94,7 @@ impl Files {
     ///
     /// # Errors
     /// When the thread has ended.
-    pub fn status(&self) -> Result<Vec<FileStatus>, StopError> {
+    pub fn status(&self) -> Result<Status, StopError> {
         let (answer, answered) = mpsc::channel();
         self.tell(Command::Status(answer))?;
         answered.recv().map_err(|_| StopError)
@@ -130,7 +130,7 @@ impl<D: StateDir, O: Outlet> Loop<D, O> {
             while let Ok(command) = commands.try_recv() {
                 match command {
                     // Who asked may have gone.
-                    Command::Status(answer) => drop(answer.send(self.engine.table.status())),
+                    Command::Status(answer) => drop(answer.send(self.engine.status())),
                     Command::Stop(deadline) => return self.drain(deadline),
                 }
             }

@@ -112,6 +112,30 @@ fn a_truncated_file_that_has_grown_past_the_offset_again_is_read_from_its_beginn
 }
 
 #[test]
+fn a_truncation_shows_in_the_bytes_before_the_offset_where_the_head_is_the_same() {
+    let banner = format!(
+        "{}\n",
+        "a banner longer than what is hashed of the head ".repeat(30)
+    );
+    for is_down in [false, true] {
+        let mut rig = Rig::new(&["a.log"]);
+        rig.append("a.log", &format!("{banner}1\n"));
+        assert_eq!(rig.deliver().len(), 2);
+        if is_down {
+            rig.crash();
+        }
+        rig.truncate("a.log");
+        rig.append("a.log", &format!("{banner}2\n3\n"));
+        let delivered = rig.deliver();
+        assert_eq!(
+            delivered,
+            [banner.trim_end_matches('\n'), "2", "3"],
+            "{is_down}"
+        );
+    }
+}
+
+#[test]
 fn a_file_truncated_to_less_than_the_offset_while_down_is_read_from_its_beginning() {
     let mut rig = Rig::new(&["a.log"]);
     rig.append("a.log", "1\n2\n");

@@ -34,7 +34,7 @@ impl Running {
     }
 
     fn status(&self) -> Vec<FileStatus> {
-        self.files.as_ref().unwrap().status().unwrap()
+        self.files.as_ref().unwrap().status().unwrap().files
     }
 
     /// Waits until as many lines have been delivered.
@@ -72,6 +72,14 @@ fn events_alone_tell_of_lines_new_files_new_folders_and_rotations() {
     running.rig.truncate("a.log");
     running.rig.append("a.log", "6\n7\n");
     assert_eq!(running.delivered(2), ["6", "7"]);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let totals = |running: &Running| running.files.as_ref().unwrap().status().unwrap().sources[0];
+    while totals(&running).acknowledged_bytes < 14 {
+        assert!(Instant::now() < deadline);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let totals = totals(&running);
+    assert_eq!((totals.read_lines, totals.read_bytes), (7, 14));
     running.stop();
     assert_eq!(
         running.rig.saved(),
