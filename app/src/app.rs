@@ -92,7 +92,7 @@ impl App {
 
 /// Faults on purpose must not be taken for the real thing.
 fn faults(settings: &Settings) -> Faults {
-    let faults = Faults::new(settings.faults.clone(), settings.faults_seed);
+    let faults = Faults::new(settings.faults.to_vec(), settings.faults_seed);
     let list = faults.list();
     if !list.is_empty() {
         let list = list.join(",");

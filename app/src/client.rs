@@ -15,36 +15,39 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The addresses of one or more proxies whose word is taken: `10.0.0.0/8`, or a single address.
+/// The addresses of one or more others whose word is taken: `10.0.0.0/8`, or a single address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProxyNetwork(IpNet);
+pub struct Network(IpNet);
 
 /// Why a text names no network.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "write a network or an address like 10.0.0.0/8, 127.0.0.1 or fd00::/8, several with commas between"
 )]
-pub struct ProxyNetworkError;
+pub struct NetworkError;
 
-impl FromStr for ProxyNetwork {
-    type Err = ProxyNetworkError;
+impl Network {
+    /// Whether an address is one of them; an IPv4 address may come as an IPv6 one.
+    pub(crate) fn contains(self, ip: IpAddr) -> bool {
+        self.0.contains(&ip.to_canonical())
+    }
+}
 
-    fn from_str(text: &str) -> Result<Self, ProxyNetworkError> {
+impl FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, NetworkError> {
         let text = text.trim();
         text.parse()
             .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
             .map(Self)
-            .map_err(|_| ProxyNetworkError)
+            .map_err(|_| NetworkError)
     }
 }
 
 /// The client of a request that came over a connection from `peer`.
-pub(crate) fn address(
-    peer: SocketAddr,
-    headers: &HeaderMap,
-    trusted: &[ProxyNetwork],
-) -> SocketAddr {
-    let is_trusted = |ip: IpAddr| trusted.iter().any(|network| network.0.contains(&ip));
+pub(crate) fn address(peer: SocketAddr, headers: &HeaderMap, trusted: &[Network]) -> SocketAddr {
+    let is_trusted = |ip: IpAddr| trusted.iter().any(|network| network.contains(ip));
     let peer_ip = peer.ip().to_canonical();
     if !is_trusted(peer_ip) {
         return peer;

@@ -26,7 +26,7 @@ mod token;
 mod upkeep;
 
 pub use app::{App, OpenError};
-pub use client::{ProxyNetwork, ProxyNetworkError};
+pub use client::{Network, NetworkError};
 pub use faults::{Fault, FaultError};
 pub use rate::{Rate, RateError};
 pub use server::{BindError, Server};

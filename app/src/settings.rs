@@ -4,7 +4,7 @@
 //! and a message that names the flag, the variable, the value and what is accepted; a secret's value is never printed.
 //! `OTEL_*` variables are read by the telemetry library.
 
-use std::{ffi::OsStr, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{ffi::OsStr, net::SocketAddr, ops::Deref, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{
     Arg, Command, Parser,
@@ -13,7 +13,7 @@ use clap::{
 };
 use secrecy::SecretString;
 
-use crate::{client::ProxyNetwork, faults::Fault, rate::Rate, store::Database};
+use crate::{client::Network, faults::Fault, rate::Rate, store::Database};
 
 /// RFC 7518, 3.2: a key of HS256 has at least the size of its hash.
 pub(crate) const MIN_SECRET_BYTES: usize = 32;
@@ -124,9 +124,20 @@ pub struct Settings {
         long,
         env = "APP_TRUSTED_PROXIES",
         value_name = "APP_TRUSTED_PROXIES",
-        value_delimiter = ','
+        default_value = "",
+        hide_default_value = true
     )]
-    pub trusted_proxies: Vec<ProxyNetwork>,
+    pub trusted_proxies: List<Network>,
+
+    /// Callers whose trace is continued and whose word on sampling is taken, likewise. Anybody else's request begins a trace
+    /// of its own, with a link to theirs.
+    #[arg(
+        long,
+        env = "APP_TRUSTED_CALLERS",
+        value_name = "APP_TRUSTED_CALLERS",
+        default_value = "127.0.0.0/8,::1"
+    )]
+    pub trusted_callers: List<Network>,
 
     /// Faults on purpose, with commas between: `latency:ROUTE:RATE:TIME`, `error:ROUTE:RATE:STATUS` or
     /// `slow_query:ROUTE:RATE:TIME`, like `latency:/users/me/:0.1:800ms`.
@@ -134,9 +145,10 @@ pub struct Settings {
         long,
         env = "APP_FAULTS",
         value_name = "APP_FAULTS",
-        value_delimiter = ','
+        default_value = "",
+        hide_default_value = true
     )]
-    pub faults: Vec<Fault>,
+    pub faults: List<Fault>,
 
     /// Seed of the dice that the faults' rates are drawn with, to repeat a run; without it each run differs.
     #[arg(long, env = "APP_FAULTS_SEED", value_name = "APP_FAULTS_SEED")]
@@ -145,6 +157,28 @@ pub struct Settings {
     /// How long open requests may go on after SIGTERM or SIGINT.
     #[arg(long, env = "APP_DRAIN_TIMEOUT", value_name = "APP_DRAIN_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub drain_timeout: Duration,
+}
+
+/// Values with commas between; an empty text has none.
+#[derive(Debug, Clone)]
+pub struct List<T>(Vec<T>);
+
+impl<T: FromStr> FromStr for List<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        let values = text.split(',').map(str::trim);
+        let values = values.filter(|value| !value.is_empty());
+        values.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl<T> Deref for List<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
 }
 
 impl Settings {
@@ -239,6 +273,22 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_list_is_none_and_spaces_do_not_count() {
+        let settings = parse(&[
+            "--trusted-proxies=",
+            "--faults=",
+            "--trusted-callers= ::1, 10.0.0.1",
+        ]);
+        let settings = settings.unwrap();
+        assert!(settings.trusted_proxies.is_empty() && settings.faults.is_empty());
+        let [one, two] = *settings.trusted_callers else {
+            panic!("{:?}", settings.trusted_callers)
+        };
+        assert!(one.contains("::1".parse().unwrap()));
+        assert!(two.contains("::ffff:10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
     fn a_wrong_value_is_refused_with_variable_value_and_fix() {
         for (flag, value, fix) in [
             ("--listen", "nowhere", "invalid socket address"),
@@ -256,6 +306,7 @@ mod tests {
             ("--login-rate-client", "30", "a time like 30/1m"),
             ("--login-rate-account", "0/1m", "a time like 30/1m"),
             ("--trusted-proxies", "10.0.0.0/40", "like 10.0.0.0/8"),
+            ("--trusted-callers", "gateway", "like 10.0.0.0/8"),
             ("--faults", "latency:/nowhere:1:1s", "is no route"),
             ("--faults-seed", "x", "invalid digit"),
         ] {

@@ -17,6 +17,7 @@ use std::{
     any::Any,
     convert::Infallible,
     error::Error,
+    net::SocketAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
@@ -73,13 +74,21 @@ pub(crate) fn build(app: Arc<App>) -> Stack {
     let probes = ServiceBuilder::new()
         .timeout(settings.request_timeout)
         .service(handlers);
+    let trusted = settings.trusted_callers;
     let edge = Edge {
         limited: BoxCloneSyncService::new(limited),
         probes: BoxCloneSyncService::new(probes),
     };
     BoxCloneSyncService::new(
         ServiceBuilder::new()
-            .layer(ServerLayer::new(template_of))
+            .layer(
+                ServerLayer::new(template_of).trust_callers_if(move |parts| {
+                    let caller = parts.extensions.get::<SocketAddr>();
+                    caller.is_some_and(|caller| {
+                        trusted.iter().any(|network| network.contains(caller.ip()))
+                    })
+                }),
+            )
             .service(edge),
     )
 }

@@ -133,7 +133,7 @@ async fn a_wrong_setting_stops_the_start_with_its_name_value_and_fix() {
     let missing = missing.to_str().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let cases: [(&str, &str, &str); 16] = [
+    let cases: [(&str, &str, &str); 17] = [
         ("APP_LISTEN", "everywhere", "invalid socket address"),
         ("APP_LISTEN", &taken, "choose one with APP_LISTEN"),
         (
@@ -152,6 +152,7 @@ async fn a_wrong_setting_stops_the_start_with_its_name_value_and_fix() {
         ("APP_LOGIN_RATE_CLIENT", "often", "a time like 30/1m"),
         ("APP_LOGIN_RATE_ACCOUNT", "0/1m", "a time like 30/1m"),
         ("APP_TRUSTED_PROXIES", "10.0.0.0/40", "like 10.0.0.0/8"),
+        ("APP_TRUSTED_CALLERS", "everyone", "like 10.0.0.0/8"),
         ("APP_FAULTS", "latency:/:2:1s", "at most 1, like 0.1"),
         ("APP_FAULTS_SEED", "-1", "invalid digit"),
     ];
