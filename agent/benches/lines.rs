@@ -21,7 +21,7 @@ const PASSES: usize = 3000;
 /// The message of the comparison with peers: JSON-like, so that its quotes are escaped.
 fn docker_line(number: u64) -> String {
     format!(
-        r#"{{"log":"{{\"level\":\"info\",\"seq\":{number:09},\"msg\":\"GET /api/v1/items served to a client of the shop\",\"status\":200,\"duration_ms\":12}}\n","stream":"stdout","time":"2026-11-24T11:42:48.{number:09}Z"}}"#
+        r#"{{"log":"{{\"level\":\"info\",\"seq\":{number:09},\"msg\":\"GET /api/v1/items served to a client of the shop in North York\",\"status\":200,\"duration_ms\":12}}\n","stream":"stdout","time":"2026-11-24T11:42:48.{number:09}Z"}}"#
     )
 }
 
