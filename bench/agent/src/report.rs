@@ -271,12 +271,12 @@ fn size_mib(subject: Subject, options: &Options) -> Result<Option<f64>, Failure>
     ))
 }
 
-/// Three digits that count, for numbers from thousandths to hundreds.
+/// As many decimals as count, for numbers from thousandths to hundreds.
 fn decimals(value: f64) -> String {
     match value {
         value if value < 0.1 => format!("{value:.4}"),
         value if value < 10.0 => format!("{value:.2}"),
-        value => format!("{value:.0}"),
+        value => format!("{value:.1}"),
     }
 }
 
