@@ -164,8 +164,8 @@ impl Samples {
         }
         if self.own.1.is_due(now) {
             // Without its thread the files are gone, and so is what there is to say about them.
-            let files = self.files.status().unwrap_or_default();
-            self.own.0.sample(&files, &mut out);
+            let files = self.files.status().map(|status| status.files);
+            self.own.0.sample(&files.unwrap_or_default(), &mut out);
         }
         if out.is_empty() {
             return;
