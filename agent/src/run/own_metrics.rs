@@ -86,12 +86,13 @@ impl OwnMetrics {
                 for (source, counts) in self.sources.counts() {
                     for (key, value, counter) in counters {
                         let count = counter(counts).load(Relaxed);
-                        match *key {
-                            "" => points.int(count, &[("source", Text(source))]),
-                            key => {
-                                points.int(count, &[("source", Text(source)), (key, Text(value))])
-                            }
-                        }
+                        let of_source = [("source", Text(source)), (*key, Text(value))];
+                        let attributes = if key.is_empty() {
+                            &of_source[..1]
+                        } else {
+                            &of_source
+                        };
+                        points.int(count, attributes);
                     }
                 }
             });
