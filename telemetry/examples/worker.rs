@@ -10,16 +10,15 @@ use std::{
 };
 
 use opentelemetry::{
-    KeyValue,
+    Context, KeyValue,
     trace::{SpanContext, TraceContextExt as _},
 };
 use tokio::sync::mpsc;
-use tracing::{Instrument as _, Span};
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing::Instrument as _;
 use trivium_telemetry::{
     Telemetry,
     metrics::{Counter, DURATION_BOUNDARIES, Histogram, meter},
-    task,
+    task, trace,
 };
 
 struct Job {
@@ -55,7 +54,9 @@ impl Instruments {
 async fn work(job: Job, instruments: &Instruments) {
     let span =
         tracing::info_span!(parent: None, "render", otel.kind = "consumer", pages = job.pages);
-    span.add_link(job.asked_in);
+    trace::context(&span)
+        .span()
+        .add_link(job.asked_in, Vec::new());
     async {
         let started = Instant::now();
         let pages = job.pages;
@@ -89,7 +90,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tokio::spawn(
         async move {
             for pages in 1..=100 {
-                let asked_in = Span::current().context().span().span_context().clone();
+                let asked_in = Context::current().span().span_context().clone();
                 if queue.send(Job { pages, asked_in }).await.is_err() {
                     return;
                 }

@@ -11,9 +11,11 @@ use std::{
 
 use opentelemetry::KeyValue;
 use tracing::{Instrument as _, Span, field::Empty};
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::metrics::{DURATION_BOUNDARIES, Histogram, meter};
+use crate::{
+    metrics::{DURATION_BOUNDARIES, Histogram, meter},
+    trace,
+};
 
 /// One database as its client sees it.
 #[derive(Debug, Clone)]
@@ -100,7 +102,7 @@ impl Operation<'_> {
         }
         self.client
             .duration
-            .record_in(&span.context(), elapsed.as_secs_f64(), &attributes);
+            .record_in(&trace::context(span), elapsed.as_secs_f64(), &attributes);
     }
 
     fn span(&self) -> Span {

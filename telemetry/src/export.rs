@@ -8,7 +8,7 @@
 //! - Metrics are cumulative and are not sent again: the next interval brings the same counts. Only the exemplars of an
 //!   interval that failed are lost.
 
-mod encode;
+pub(crate) mod encode;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod queue;

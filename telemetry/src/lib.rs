@@ -112,7 +112,7 @@
 //! | `OTEL_METRIC_EXPORT_INTERVAL` | `10000` ms | |
 //! | `OTEL_BSP_MAX_QUEUE_SIZE`, `_MAX_EXPORT_BATCH_SIZE`, `_SCHEDULE_DELAY` | `8192`, `2048`, `1000` ms | spans |
 //! | `OTEL_BLRP_…` | the same | log records |
-//! | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` and the other span limits | `128` | read by the SDK, from the environment only |
+//! | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` and the other span limits | `128` | of events and links too |
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the program's own | |
 //! | `OTEL_SDK_DISABLED` | `false` | |
 //! | `RUST_LOG` | `info` | which events become log records |
@@ -175,6 +175,7 @@ mod runtime;
 mod settings;
 mod setup;
 pub mod task;
+pub mod trace;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Reads the standard OpenTelemetry variables, and says which one is wrong.
 //!
 //! A value that cannot be used is an error with the variable, the value and what to write instead, also where the
-//! specification would have it ignored. Span limits (`OTEL_SPAN_*`) are read by the SDK itself. Values come through a
+//! specification would have it ignored. Values come through a
 //! lookup function, so that tests pass a map and never touch the process's environment.
 
 mod destination;
@@ -16,6 +16,8 @@ use trivium_otlp::{Destination, InvalidSetting, Signal};
 
 use self::{destination::destination, read::Lookup};
 pub(crate) use sampling::{ExemplarFilter, Propagator};
+
+use crate::export::encode::Limits;
 
 /// Everything that the environment may decide.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub(crate) struct Settings {
     /// `OTEL_BLRP_*`: how log records are batched.
     pub(crate) log_batching: Batching,
     pub(crate) sampler: Sampler,
+    /// `OTEL_SPAN_{ATTRIBUTE,EVENT,LINK}_COUNT_LIMIT`, default 128 of each.
+    pub(crate) span_limits: Limits,
     pub(crate) propagators: Vec<Propagator>,
     /// `OTEL_SERVICE_NAME`, before `service.name` of `OTEL_RESOURCE_ATTRIBUTES`.
     pub(crate) service_name: Option<String>,
@@ -70,12 +74,25 @@ impl Settings {
             span_batching: batching(&lookup, "OTEL_BSP")?,
             log_batching: batching(&lookup, "OTEL_BLRP")?,
             sampler: sampling::sampler(&lookup)?,
+            span_limits: span_limits(&lookup)?,
             propagators: sampling::propagators(&lookup)?,
             service_name: lookup.get("OTEL_SERVICE_NAME"),
             resource_attributes: lookup.pairs("OTEL_RESOURCE_ATTRIBUTES")?,
             log_filter: lookup.get("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
         })
     }
+}
+
+fn span_limits(lookup: &Lookup<'_>) -> Result<Limits, InvalidSetting> {
+    let limit = |of: &str| {
+        let limit = lookup.number(&format!("OTEL_SPAN_{of}_COUNT_LIMIT"), 128)?;
+        Ok(u32::try_from(limit).unwrap_or(u32::MAX))
+    };
+    Ok(Limits {
+        attributes: limit("ATTRIBUTE")?,
+        events: limit("EVENT")?,
+        links: limit("LINK")?,
+    })
 }
 
 fn batching(lookup: &Lookup<'_>, prefix: &str) -> Result<Batching, InvalidSetting> {

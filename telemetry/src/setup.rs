@@ -5,7 +5,6 @@ use std::{thread, time::Instant};
 use opentelemetry::{
     global,
     propagation::{TextMapCompositePropagator, TextMapPropagator},
-    trace::TracerProvider as _,
 };
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::{
@@ -32,12 +31,14 @@ use crate::{
     export::{
         Exports,
         logs::QueuedLogs,
+        queue::BatchQueue,
         self_metrics::{self, ExportCounts},
         spans::QueuedSpans,
     },
     resource::{Identity, resource},
     runtime,
     settings::{ExemplarFilter, Propagator, Settings},
+    trace::SpanLayer,
 };
 
 /// Why telemetry could not be set up.
@@ -168,6 +169,7 @@ struct Pipeline {
     logger: SdkLoggerProvider,
     meter: SdkMeterProvider,
     counts: ExportCounts,
+    spans: Option<BatchQueue>,
     /// Dropping it ends the export thread.
     _export_thread: oneshot::Sender<()>,
 }
@@ -179,8 +181,9 @@ impl Pipeline {
         let mut tracer = SdkTracerProvider::builder()
             .with_resource(resource.clone())
             .with_sampler(settings.sampler.clone());
-        if let Some(spans) = exports.spans {
-            tracer = tracer.with_span_processor(QueuedSpans(spans));
+        if let Some(spans) = &exports.spans {
+            // Of programs that make spans by the OpenTelemetry API; those of `tracing` go their own way to the same queue.
+            tracer = tracer.with_span_processor(QueuedSpans(spans.clone()));
         }
         let mut logger = SdkLoggerProvider::builder().with_resource(resource.clone());
         if let Some(logs) = exports.logs {
@@ -196,6 +199,7 @@ impl Pipeline {
             logger: logger.build(),
             meter: meter.build(),
             counts: exports.counts,
+            spans: exports.spans,
             _export_thread: exports.thread,
         })
     }
@@ -208,15 +212,14 @@ impl Pipeline {
         let logs = OpenTelemetryTracingBridge::new(&self.logger)
             .with_filter(filter_fn(|metadata| !is_own(metadata)).and(wanted));
         // Events are logs; on spans they would be stored twice.
-        let spans = tracing_opentelemetry::layer()
-            .with_tracer(self.tracer.tracer("tracing"))
-            .with_location(false)
-            .with_threads(false)
-            .with_target(false)
-            .with_tracked_inactivity(false)
-            .with_filter(filter_fn(|metadata| {
-                metadata.is_span() && !is_transport(metadata)
-            }));
+        let spans = SpanLayer::new(
+            settings.sampler.clone(),
+            settings.span_limits,
+            self.spans.clone(),
+        );
+        let spans = spans.with_filter(filter_fn(|metadata| {
+            metadata.is_span() && !is_transport(metadata)
+        }));
         let layers = tracing_subscriber::registry().with(spans).with(logs);
         install(layers.with(stderr_layer()))?;
 

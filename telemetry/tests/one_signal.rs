@@ -14,8 +14,8 @@ use std::collections::HashMap;
 use collector::Collector;
 use opentelemetry::{global, trace::TraceContextExt as _};
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use trivium_telemetry::{Telemetry, metrics::meter};
+
+use trivium_telemetry::{Telemetry, metrics::meter, trace};
 
 #[tokio::test]
 async fn without_traces_there_are_no_exemplars_but_the_context_is_carried_on() {
@@ -35,7 +35,7 @@ async fn without_traces_there_are_no_exemplars_but_the_context_is_carried_on() {
         tracing::info!(name: "worked", "words");
         works.add(1, &[]);
     });
-    let cx = span.context();
+    let cx = trace::context(&span);
     assert!(cx.span().span_context().is_sampled());
     let mut carrier = HashMap::new();
     global::get_text_map_propagator(|propagator| propagator.inject_context(&cx, &mut carrier));

@@ -115,6 +115,7 @@ async fn a_busy_receiver_is_tried_again_when_it_says_and_a_refusal_is_counted() 
                 "OTEL_EXPORTER_OTLP_PROTOCOL" => "http/protobuf".to_owned(),
                 "OTEL_EXPORTER_OTLP_ENDPOINT" => format!("http://{address}/otel"),
                 "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT" => format!("http://{address}/logs"),
+                "OTEL_EXPORTER_OTLP_COMPRESSION" => "gzip".to_owned(),
                 "OTEL_EXPORTER_OTLP_LOGS_COMPRESSION" => "none".to_owned(),
                 "OTEL_EXPORTER_OTLP_HEADERS" => "x-tenant=core%2C1".to_owned(),
                 "OTEL_METRIC_EXPORT_INTERVAL"

@@ -39,6 +39,7 @@ async fn an_outage_blocks_nothing_and_what_it_cost_is_counted() {
     let endpoint = collector.endpoint();
     let telemetry = Telemetry::builder("tested")
         .init_from(|variable| match variable {
+            "OTEL_EXPORTER_OTLP_COMPRESSION" => Some("gzip".to_owned()),
             "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(endpoint.clone()),
             "OTEL_BSP_MAX_QUEUE_SIZE" => Some(QUEUE_SIZE.to_string()),
             "OTEL_BSP_MAX_EXPORT_BATCH_SIZE" => Some("50".to_owned()),

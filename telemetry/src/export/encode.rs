@@ -4,6 +4,7 @@
 //! exported it costs more: every attribute is converted into a message of its own, and all of it is freed by another thread.
 
 mod log_record;
+mod recording;
 mod span;
 mod value;
 
@@ -13,6 +14,7 @@ use opentelemetry::InstrumentationScope;
 use opentelemetry_sdk::Resource;
 use trivium_otlp::wire::{bytes, close, open};
 
+pub(crate) use self::recording::{Limits, Recording};
 use self::value::attribute;
 pub(super) use self::{log_record::log_record, span::span};
 
@@ -20,7 +22,7 @@ pub(super) use self::{log_record::log_record, span::span};
 const ITEMS: u32 = 2;
 
 /// Runs `write` with a buffer that the thread uses again and again.
-pub(super) fn with_buffer<R>(write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+pub(crate) fn with_buffer<R>(write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     thread_local! {
         static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }

@@ -31,8 +31,8 @@ use crate::{diagnostics::Outage, settings::Batching};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The end of the queue that the SDK's processors hold.
-#[derive(Debug)]
+/// The end of the queue that those who make items hold. Cloned, it is the same queue.
+#[derive(Debug, Clone)]
 pub(crate) struct BatchQueue {
     shared: Arc<Shared>,
     flushes: mpsc::UnboundedSender<Flush>,

@@ -8,9 +8,11 @@ use opentelemetry::{
 };
 use opentelemetry_http::HeaderExtractor;
 use tracing::{Span, field::Empty};
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::metrics::{DURATION_BOUNDARIES, Histogram, meter};
+use crate::{
+    metrics::{DURATION_BOUNDARIES, Histogram, meter},
+    trace,
+};
 
 /// nginx's status for a client that closed the connection before the answer was complete.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -64,19 +66,25 @@ impl Observation {
     ) -> Self {
         let method = known_method(&request.method);
         let version = protocol_version(request.version);
-        let span = server_span(request, method, route, version);
         let caller = global::get_text_map_propagator(|propagator| {
             propagator.extract(&HeaderExtractor(&request.headers))
         });
-        // Fails only when no OpenTelemetry layer is installed; then there is no span to give a parent to.
-        let _ = if is_caller_trusted {
-            span.set_parent(caller)
+        let parent = if is_caller_trusted {
+            caller.clone()
         } else {
-            span.add_link(caller.span().span_context().clone());
-            span.set_parent(Context::new())
+            Context::new()
         };
+        let span = {
+            let _parent = parent.attach();
+            server_span(request, method, route, version)
+        };
+        let cx = trace::context(&span);
+        if !is_caller_trusted && caller.span().span_context().is_valid() {
+            cx.span()
+                .add_link(caller.span().span_context().clone(), Vec::new());
+        }
         let observation = Self {
-            cx: span.context(),
+            cx,
             span,
             instruments: instruments.clone(),
             started: Instant::now(),

@@ -45,14 +45,14 @@ pub(in crate::export) fn span(out: &mut Vec<u8>, span: &SpanData) {
 }
 
 /// The first three fields of spans and links alike.
-fn ids(out: &mut Vec<u8>, context: &SpanContext) {
+pub(super) fn ids(out: &mut Vec<u8>, context: &SpanContext) {
     bytes(out, 1, &context.trace_id().to_bytes());
     bytes(out, 2, &context.span_id().to_bytes());
     string(out, 3, &context.trace_state().header());
 }
 
 /// `SpanKind`.
-fn kind(kind: &SpanKind) -> u64 {
+pub(super) fn kind(kind: &SpanKind) -> u64 {
     match kind {
         SpanKind::Internal => 1,
         SpanKind::Server => 2,
@@ -68,7 +68,7 @@ fn attributes(out: &mut Vec<u8>, field: u32, attributes: &[KeyValue]) {
     }
 }
 
-fn event(out: &mut Vec<u8>, event: &Event) {
+pub(super) fn event(out: &mut Vec<u8>, event: &Event) {
     let message = open(out, 11);
     fixed64(out, 1, nanos(event.timestamp));
     string(out, 2, &event.name);
@@ -77,7 +77,7 @@ fn event(out: &mut Vec<u8>, event: &Event) {
     close(out, message);
 }
 
-fn link(out: &mut Vec<u8>, link: &Link) {
+pub(super) fn link(out: &mut Vec<u8>, link: &Link) {
     let message = open(out, 13);
     ids(out, &link.span_context);
     attributes(out, 4, &link.attributes);
@@ -88,7 +88,7 @@ fn link(out: &mut Vec<u8>, link: &Link) {
 }
 
 /// `Status`, left away where it is unset.
-fn status(out: &mut Vec<u8>, status: &Status) {
+pub(super) fn status(out: &mut Vec<u8>, status: &Status) {
     let (code, description) = match status {
         Status::Unset => return,
         Status::Ok => (1, ""),
@@ -100,12 +100,12 @@ fn status(out: &mut Vec<u8>, status: &Status) {
     close(out, message);
 }
 
-fn flags(context: &SpanContext, is_remote: bool) -> u32 {
+pub(super) fn flags(context: &SpanContext, is_remote: bool) -> u32 {
     let flags = u32::from(context.trace_flags().to_u8()) | HAS_IS_REMOTE;
     if is_remote { flags | IS_REMOTE } else { flags }
 }
 
-fn count(out: &mut Vec<u8>, field: u32, count: u32) {
+pub(super) fn count(out: &mut Vec<u8>, field: u32, count: u32) {
     if count > 0 {
         uint(out, field, u64::from(count));
     }

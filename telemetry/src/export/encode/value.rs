@@ -16,20 +16,32 @@ const BYTES: u32 = 7;
 pub(super) fn attribute(out: &mut Vec<u8>, field: u32, key: &Key, value: &Value) {
     match value {
         Value::String(text) => string_attribute(out, field, key.as_str(), text.as_str()),
-        value => key_value(out, field, key, |out| any(out, value)),
+        value => key_value(out, field, key.as_str(), |out| any(out, value)),
     }
+}
+
+pub(super) fn bool_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: bool) {
+    key_value(out, field, key, |out| uint(out, BOOL, u64::from(value)));
+}
+
+pub(super) fn int_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: i64) {
+    key_value(out, field, key, |out| int(out, INT, value));
+}
+
+pub(super) fn double_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: f64) {
+    key_value(out, field, key, |out| double(out, DOUBLE, value));
 }
 
 /// Of a log record.
 pub(super) fn log_attribute(out: &mut Vec<u8>, field: u32, key: &Key, value: &AnyValue) {
     match value {
         AnyValue::String(text) => string_attribute(out, field, key.as_str(), text.as_str()),
-        value => key_value(out, field, key, |out| log_value(out, value)),
+        value => key_value(out, field, key.as_str(), |out| log_value(out, value)),
     }
 }
 
 /// The most frequent kind, its lengths known before it is written.
-fn string_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &str) {
+pub(super) fn string_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &str) {
     let text = 1 + varint_length(value.len() as u64) + value.len();
     let any = 1 + varint_length(text as u64) + text;
     let key_length = 1 + varint_length(key.len() as u64) + key.len();
@@ -45,9 +57,9 @@ fn length_delimited(out: &mut Vec<u8>, field: u32, length: usize) {
     varint(out, length as u64);
 }
 
-fn key_value(out: &mut Vec<u8>, field: u32, key: &Key, value: impl FnOnce(&mut Vec<u8>)) {
+fn key_value(out: &mut Vec<u8>, field: u32, key: &str, value: impl FnOnce(&mut Vec<u8>)) {
     let message = open(out, field);
-    bytes(out, 1, key.as_str().as_bytes());
+    bytes(out, 1, key.as_bytes());
     let of_value = open(out, 2);
     value(out);
     close(out, of_value);
