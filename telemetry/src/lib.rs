@@ -141,7 +141,7 @@
 //!
 //! # Beside the SDK
 //!
-//! The API, the providers, the aggregation and the protobuf are the SDK's (0.33). What differs from the SDK with its OTLP
+//! The API, the providers and the aggregation are the SDK's (0.33); the spans of `tracing` are made [here](trace). What differs from the SDK with its OTLP
 //! exporter (opentelemetry-otlp 0.33):
 //!
 //! | | the SDK | here |

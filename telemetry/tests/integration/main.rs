@@ -6,6 +6,7 @@ mod collector;
 mod database;
 mod http;
 mod signals;
+mod spans;
 
 use std::sync::OnceLock;
 
