@@ -66,11 +66,10 @@ fn run_command(command: Command) -> Result<ExitCode, CommandError> {
         }
         Command::Spool(command) => run_spool(command, &mut out),
         Command::Import(ImportCommand::Promtail(args)) => {
-            let config = Config::load(None, variable)?.0;
             let mut report = io::stderr().lock();
             let mut unread = Vec::new();
             let done = import::run(&args, &mut out, &mut report, &mut |positions| {
-                checkpoint::import(&config, &positions, &mut unread)
+                checkpoint::import(&args.state_dir, &positions, &mut unread)
             })?;
             report.write_all(&unread)?;
             Ok(done)

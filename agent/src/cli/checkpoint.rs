@@ -92,7 +92,7 @@ pub fn reset(
 /// # Errors
 /// When the agent runs, or the checkpoint can't be written.
 pub fn import(
-    config: &Config,
+    state_dir: &Path,
     positions: &[ImportedPosition],
     report: &mut dyn Write,
 ) -> Result<(), CommandError> {
@@ -107,8 +107,8 @@ pub fn import(
             )?,
         }
     }
-    let dir = RealDir::lock(&config.state_dir)?;
-    checkpoint::add(dir, &entries).map_err(|error| CommandError::read(&config.state_dir, error))
+    let dir = RealDir::lock(state_dir)?;
+    checkpoint::add(dir, &entries).map_err(|error| CommandError::read(state_dir, error))
 }
 
 /// What is saved of a file, whatever its path was then.
