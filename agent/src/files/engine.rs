@@ -25,6 +25,8 @@ use crate::{
 
 /// How many turns there are before outcomes and events are looked at again.
 const TURNS: usize = 16;
+/// How often the size of files that have to wait is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// All of the state of the thread.
 pub(super) struct Engine<D, O> {
@@ -59,7 +61,10 @@ pub(super) struct Engine<D, O> {
     /// The logs whose assemblers hold lines.
     held: BTreeSet<LogKey>,
     flush_at: Instant,
+    looked_at: Instant,
     pub(super) is_changed: bool,
+    /// Bytes of files that were acknowledged since the checkpoint was written.
+    pub(super) unsaved_bytes: u64,
     pub(super) saved_at: Option<Instant>,
     pub(super) is_save_failing: bool,
     turns: u64,
@@ -120,7 +125,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             losses: VecDeque::new(),
             held: BTreeSet::new(),
             flush_at: now,
+            looked_at: now,
             is_changed: false,
+            unsaved_bytes: 0,
             saved_at: None,
             is_save_failing: false,
             turns: 0,
@@ -148,6 +155,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         self.hand_over(now, false);
         if self.is_full() {
             self.open_ready();
+            self.look_at_ready(now);
         }
         if self.opened > self.settings.open_files {
             self.close_idle();
@@ -188,6 +196,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 known.tail.close();
             }
             Ok(Turn::Changed(verdict)) => {
+                known.tail.size = known.tail.certain_size;
                 self.over(key, verdict);
                 self.reconcile_soon();
             }
@@ -390,6 +399,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             reason: LossReason::Truncated,
         });
         known.tail.size = size;
+        known.tail.certain_size = size;
         self.declare();
     }
 
@@ -409,6 +419,29 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             // What is wrong with it shows in its turn.
             let _ = known.tail.open();
             self.opened += usize::from(known.tail.is_open());
+        }
+    }
+
+    /// Notes how much there is to read in the files that have to wait: it is declared when they are truncated meanwhile.
+    fn look_at_ready(&mut self, now: Instant) {
+        if now < self.looked_at + LOOK_EVERY {
+            return;
+        }
+        self.looked_at = now;
+        for key in self.table.ready().collect::<Vec<_>>() {
+            let Some(known) = self.table.files.get_mut(&key) else {
+                continue;
+            };
+            let before = known.tail.size;
+            match known.tail.look() {
+                Ok(Verdict::Same) => self.is_changed |= known.tail.size > before,
+                Ok(verdict) => {
+                    self.over(key, verdict);
+                    self.reconcile_soon();
+                }
+                // It shows in its turn.
+                Err(_) => {}
+            }
         }
     }
 
@@ -442,6 +475,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         if !self.held.is_empty() {
             due = due.min(self.flush_at);
+        }
+        if self.is_full() && self.table.has_ready() {
+            due = due.min(self.looked_at + LOOK_EVERY);
         }
         due
     }

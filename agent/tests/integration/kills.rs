@@ -11,10 +11,10 @@ use std::{
 
 use crate::support::{Agent, Bed, PATIENCE, Writer};
 
-/// Two batches of a megabyte; each record takes more than the line's 200 bytes.
-const MOST_DUPLICATES: u64 = 2 * 1024 * 1024 / 200;
+/// Three batches of a megabyte; each record takes more than the line's 200 bytes.
+const MOST_DUPLICATES: u64 = 3 * 1024 * 1024 / 200;
 /// So many lines in a second and file: a second's lines are more than may come twice.
-const LINES_PER_MILLISECOND: u64 = 12;
+const LINES_PER_MILLISECOND: u64 = 10;
 const ROTATE_EVERY: Duration = Duration::from_secs(2);
 
 #[test]

@@ -1,10 +1,8 @@
 //! Files are rotated, truncated and removed, also while the agent or the Collector is away.
 
-use std::{fs, thread};
-
 use trivium_bench_agent::sink::Tally;
 
-use crate::support::{Agent, Bed, DeclaredLoss, Writer, losses, until};
+use crate::support::{Bed, DeclaredLoss, Writer, losses, until};
 
 /// Of a plain numbered line.
 const LINE: u64 = 200;
@@ -99,7 +97,7 @@ fn what_was_not_read_of_a_file_before_it_was_truncated_is_declared_to_the_byte()
     writer.write(BACKLOG);
     let known = writer.next;
     agent.says("sending logs fails and is tried again");
-    sees(&bed, &agent, known * LINE);
+    sees(&bed, known * LINE);
     writer.truncate();
     writer.write(100);
     bed.sink.come_back().unwrap();
@@ -130,20 +128,11 @@ fn what_was_not_read_of_a_file_before_it_was_truncated_is_declared_to_the_byte()
 }
 
 /// Waits until the agent knows that the file has so many bytes.
-fn sees(_: &Bed, agent: &Agent, _: u64) {
-    // It reads on until it has two batches; by then it has looked at the size.
-    until("the agent rests", || {
-        let before = cpu_ticks(agent);
-        thread::sleep(std::time::Duration::from_millis(300));
-        (cpu_ticks(agent) - before <= 1).then_some(())
+fn sees(bed: &Bed, bytes: u64) {
+    until("the size is in the checkpoint", || {
+        let checkpoint = bed.answer(&["checkpoint", "ls"]);
+        checkpoint.contains(&format!(" of {bytes:>14} bytes ")).then_some(())
     });
-}
-
-fn cpu_ticks(agent: &Agent) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", agent.pid())).unwrap();
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let fields: Vec<_> = fields.split_whitespace().collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
 #[test]
@@ -179,7 +168,7 @@ fn what_was_known_of_a_file_and_not_read_when_it_was_removed_while_down_is_decla
     bed.sink.leave().unwrap();
     writer.write(BACKLOG);
     agent.says("sending logs fails and is tried again");
-    sees(&bed, &agent, writer.next * LINE);
+    sees(&bed, writer.next * LINE);
     assert!(agent.terminate().success());
     writer.remove();
     bed.sink.come_back().unwrap();

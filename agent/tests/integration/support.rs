@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     fs::{self, File, OpenOptions},
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Condvar, Mutex},
@@ -96,7 +96,7 @@ impl Bed {
         fs::write(self.config(), whole + text).unwrap();
     }
 
-    /// Starts the agent, and returns when it reads its configuration.
+    /// Starts the agent, and returns when it has read its configuration and hears signals.
     pub(crate) fn start(&self) -> Agent {
         let mut child = self
             .command(&["run"])
@@ -110,7 +110,9 @@ impl Bed {
             let said = Arc::clone(&said);
             move || said.listen(stderr)
         });
-        Agent { child, said }
+        let agent = Agent { child, said };
+        agent.says("configuration: ");
+        agent
     }
 
     /// Runs a command of the agent to its end.
