@@ -138,12 +138,18 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
     /// Some turns, and what is due of all else but reconciliations.
     pub(super) fn step(&mut self, now: Instant) {
         self.settle();
+        self.save_if_due(now);
         // What was declared has to be sent, also when no line comes after it.
         self.start_linger(now);
         self.flush_held(now);
         for _ in 0..TURNS {
+            let was_full = self.is_full();
             self.hand_over(now, false);
             let is_urgent = self.is_full();
+            // What was acknowledged before it is settled and saved before the next one goes.
+            if was_full && !is_urgent {
+                break;
+            }
             if is_urgent && !self.may_keep(now) {
                 break;
             }

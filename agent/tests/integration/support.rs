@@ -441,8 +441,8 @@ pub(crate) fn losses(tally: &Tally) -> Vec<DeclaredLoss> {
     declared.collect()
 }
 
-/// The last value of a metric that was kept, of the data point that has this attribute.
-pub(crate) fn last_value(tally: &Tally, metric: &str, with: (&str, &str)) -> Option<u64> {
+/// The last value of a metric that was kept, of the data points that have this attribute.
+pub(crate) fn last_value(tally: &Tally, metric: &str, with: Option<(&str, &str)>) -> Option<u64> {
     let all = resource_metrics(tally);
     let metrics = all
         .iter()
@@ -454,8 +454,9 @@ pub(crate) fn last_value(tally: &Tally, metric: &str, with: (&str, &str)) -> Opt
         Some(Data::Gauge(gauge)) => gauge.data_points.as_slice(),
         _ => &[],
     });
-    let mut of_attribute =
-        points.filter(|point| attribute(&point.attributes, with.0).as_deref() == Some(with.1));
+    let mut of_attribute = points.filter(|point| {
+        with.is_none_or(|(key, value)| attribute(&point.attributes, key).as_deref() == Some(value))
+    });
     match of_attribute.next_back()?.value? {
         number_data_point::Value::AsInt(value) => Some(value.cast_unsigned()),
         number_data_point::Value::AsDouble(value) => Some(value as u64),
