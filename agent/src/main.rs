@@ -81,6 +81,14 @@ fn run_spool(command: SpoolCommand, out: &mut impl io::Write) -> Result<ExitCode
     let look = |file: &ConfigFile| {
         Ok::<_, CommandError>(RealDir::look(&load(file)?.state_dir.join("spool"))?)
     };
+    let (SpoolCommand::Ls(file)
+    | SpoolCommand::Cat { config: file, .. }
+    | SpoolCommand::Drop { config: file, .. }
+    | SpoolCommand::Verify(file)) = &command;
+    if !load(file)?.state_dir.join("spool").exists() {
+        writeln!(out, "no spool: the agent has not run with this state_dir")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match command {
         SpoolCommand::Ls(file) => spool::ls(&look(&file)?, out)?,
         SpoolCommand::Cat { sequence, config } => spool::cat(&look(&config)?, sequence, out)?,

@@ -196,7 +196,11 @@ mod tests {
         let taken = outcome(&answer(200, &[protobuf], rejected.encode_to_vec()));
         assert_eq!(taken.unwrap(), partial_success);
         assert_eq!(outcome(&answer(202, &[], b"OK".to_vec())).unwrap(), None);
-        let page = answer(200, &[("content-type", "text/html; charset=utf-8")], b"<html>".to_vec());
+        let page = answer(
+            200,
+            &[("content-type", "text/html; charset=utf-8")],
+            b"<html>".to_vec(),
+        );
         assert!(outcome(&page).unwrap_err().is_retryable);
     }
 }

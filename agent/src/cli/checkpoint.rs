@@ -88,6 +88,7 @@ pub fn reset(
 }
 
 /// Takes over offsets, with the identity that each file has now. Those of files that can't be read are left out, and named.
+/// Returns how many were taken over.
 ///
 /// # Errors
 /// When the agent runs, or the checkpoint can't be written.
@@ -95,7 +96,7 @@ pub fn import(
     state_dir: &Path,
     positions: &[ImportedPosition],
     report: &mut dyn Write,
-) -> Result<(), CommandError> {
+) -> Result<usize, CommandError> {
     let mut entries = Vec::new();
     for position in positions {
         match Entry::at(&position.path, position.offset) {
@@ -108,7 +109,8 @@ pub fn import(
         }
     }
     let dir = RealDir::lock(state_dir)?;
-    checkpoint::add(dir, &entries).map_err(|error| CommandError::read(state_dir, error))
+    checkpoint::add(dir, &entries).map_err(|error| CommandError::read(state_dir, error))?;
+    Ok(entries.len())
 }
 
 /// What is saved of a file, whatever its path was then.

@@ -56,11 +56,19 @@ fn a_collector_that_asks_to_wait_is_left_alone_for_that_time() {
         let mut writer = Writer::new(&bed.log("app.log"), 1);
         writer.write(1_000);
         let agent = bed.start();
-        bed.waits_for(&agent, "the first attempt", |tally| tally.refused_requests >= 1);
+        bed.waits_for(&agent, "the first attempt", |tally| {
+            tally.refused_requests >= 1
+        });
         let first = Instant::now();
-        bed.waits_for(&agent, "the second attempt", |tally| tally.refused_requests >= 2);
+        bed.waits_for(&agent, "the second attempt", |tally| {
+            tally.refused_requests >= 2
+        });
         // The agent's pauses have a jitter of a fifth; its own first pause would be 0.1 s.
-        assert!(first.elapsed() >= asked.mul_f64(0.7), "{protocol}: {:?}", first.elapsed());
+        assert!(
+            first.elapsed() >= asked.mul_f64(0.7),
+            "{protocol}: {:?}",
+            first.elapsed()
+        );
         bed.sink.set_answer(Answer::Accept);
         bed.arrived(&agent, 1, 1_000);
         agent.stop();
@@ -128,16 +136,24 @@ fn a_collector_that_does_not_answer_is_asked_again_and_a_stop_does_not_wait_for_
     let mut writer = Writer::new(&bed.log("app.log"), 1);
     writer.write(1_000);
     let agent = bed.start();
-    bed.waits_for(&agent, "the first attempt", |tally| tally.refused_requests >= 1);
+    bed.waits_for(&agent, "the first attempt", |tally| {
+        tally.refused_requests >= 1
+    });
     let started = Instant::now();
     agent.stop();
-    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        started.elapsed()
+    );
 
     let agent = bed.start();
     bed.waits_for(&agent, "its attempt", |tally| tally.refused_requests >= 2);
     bed.sink.set_answer(Answer::Accept);
     // Its limit is 30 seconds.
-    let is_there = bed.sink.wait(Duration::from_secs(45), |tally| tally.missing(1, 1_000) == 0);
+    let is_there = bed.sink.wait(Duration::from_secs(45), |tally| {
+        tally.missing(1, 1_000) == 0
+    });
     assert!(is_there.is_some(), "{}", agent.said());
     agent.says("no answer within 30s");
     agent.stop();

@@ -15,14 +15,20 @@ const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd
 const PART: usize = 16 * 1024;
 
 fn append(path: &Path, text: &str) {
-    let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }
 
 /// A line of Docker's json-file.
 fn docker(log: &str, stream: &str) -> String {
     let log = serde_json::to_string(log).unwrap();
-    format!("{{\"log\":{log},\"stream\":\"{stream}\",\"time\":\"2026-11-24T12:00:00.000000001Z\"}}\n")
+    format!(
+        "{{\"log\":{log},\"stream\":\"{stream}\",\"time\":\"2026-11-24T12:00:00.000000001Z\"}}\n"
+    )
 }
 
 /// A bed with a container named `web` of the compose project `shop`.
@@ -74,7 +80,10 @@ fn the_lines_of_a_docker_container_arrive_with_its_name_image_project_and_servic
         }
     }
     bed.sink.with_tally(|tally| {
-        assert_eq!((tally.records, tally.duplicates, tally.out_of_order), (3_000, 0, 0));
+        assert_eq!(
+            (tally.records, tally.duplicates, tally.out_of_order),
+            (3_000, 0, 0)
+        );
     });
 }
 
@@ -104,7 +113,12 @@ fn the_parts_of_a_docker_line_are_joined_across_a_rotation_and_a_kill() {
     let all = bed.resource_logs();
     let bodies: Vec<_> = all.iter().flat_map(records).map(body).collect();
     let long: Vec<_> = bodies.iter().filter(|body| body.len() > 100).collect();
-    assert_eq!(long.len(), 1, "{:?}", bodies.iter().map(|body| body.len()).collect::<Vec<_>>());
+    assert_eq!(
+        long.len(),
+        1,
+        "{:?}",
+        bodies.iter().map(|body| body.len()).collect::<Vec<_>>()
+    );
     assert_eq!(*long[0], whole);
 }
 
@@ -114,7 +128,8 @@ fn the_lines_of_a_pod_arrive_joined_and_with_its_namespace_and_container() {
     let folder = bed.path("pods/shop_web-7d9-x2_6f1a-22/nginx");
     fs::create_dir_all(&folder).unwrap();
     let log = folder.join("0.log");
-    let cri = |tag: &str, text: &str| format!("2026-11-24T12:00:00.000000001Z stdout {tag} {text}\n");
+    let cri =
+        |tag: &str, text: &str| format!("2026-11-24T12:00:00.000000001Z stdout {tag} {text}\n");
     append(&log, &cri("F", "line=1/0 whole"));
     append(&log, &cri("P", "line=1/1 be"));
     let agent = bed.start();
@@ -141,5 +156,6 @@ fn the_lines_of_a_pod_arrive_joined_and_with_its_namespace_and_container() {
             assert_eq!(of(key).as_deref(), Some(value), "{key}");
         }
     }
-    bed.sink.with_tally(|tally| assert_eq!(tally.out_of_order, 0));
+    bed.sink
+        .with_tally(|tally| assert_eq!(tally.out_of_order, 0));
 }

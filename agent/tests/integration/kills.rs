@@ -31,14 +31,22 @@ fn killed_again_and_again_under_rotation_and_outages_it_loses_nothing() {
 
     let mut duplicates_before = 0;
     for round in 0..3 {
-        for outage in [Outage::None, Outage::AtTheEnd, Outage::AtTheStart, Outage::Between] {
+        for outage in [
+            Outage::None,
+            Outage::AtTheEnd,
+            Outage::AtTheStart,
+            Outage::Between,
+        ] {
             let agent = bed.start();
             outage.pass(&bed, &agent, 2_000 * (round + 1));
             agent.kill();
             let duplicates = bed.sink.with_tally(|tally| tally.duplicates);
             let more = duplicates - duplicates_before;
             // When the sink goes away, what it had taken and not answered comes again too.
-            assert!(more <= MOST_DUPLICATES + BATCH, "{more} came twice after {outage:?}");
+            assert!(
+                more <= MOST_DUPLICATES + BATCH,
+                "{more} came twice after {outage:?}"
+            );
             duplicates_before = duplicates;
         }
     }
@@ -65,7 +73,9 @@ fn killed_while_it_reads_a_backlog_it_sends_at_most_three_batches_again() {
     let mut duplicates_before = 0;
     for part in [1, 2, 3] {
         let agent = bed.start();
-        bed.waits_for(&agent, "a part of the lines", |tally| tally.distinct() >= part * LINES / 4);
+        bed.waits_for(&agent, "a part of the lines", |tally| {
+            tally.distinct() >= part * LINES / 4
+        });
         agent.kill();
         let duplicates = bed.sink.with_tally(|tally| tally.duplicates);
         let more = duplicates - duplicates_before;
@@ -75,7 +85,8 @@ fn killed_while_it_reads_a_backlog_it_sends_at_most_three_batches_again() {
     let agent = bed.start();
     bed.arrived(&agent, 1, LINES);
     agent.stop();
-    bed.sink.with_tally(|tally| assert_eq!((tally.out_of_order, tally.unnumbered), (0, 0)));
+    bed.sink
+        .with_tally(|tally| assert_eq!((tally.out_of_order, tally.unnumbered), (0, 0)));
 }
 
 /// Until it is over; how many lines.

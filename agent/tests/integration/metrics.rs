@@ -15,8 +15,14 @@ fn names(all: &[ResourceMetrics], with: (&str, &str)) -> Vec<String> {
         let resource = metrics.resource.as_ref().unwrap();
         attribute(&resource.attributes, with.0).as_deref() == Some(with.1)
     };
-    let metrics = all.iter().filter(has).flat_map(|metrics| &metrics.scope_metrics);
-    metrics.flat_map(|scope| &scope.metrics).map(|metric| metric.name.clone()).collect()
+    let metrics = all
+        .iter()
+        .filter(has)
+        .flat_map(|metrics| &metrics.scope_metrics);
+    metrics
+        .flat_map(|scope| &scope.metrics)
+        .map(|metric| metric.name.clone())
+        .collect()
 }
 
 #[test]
@@ -35,9 +41,15 @@ fn the_host_and_its_containers_are_measured_and_containers_have_their_names() {
     let cgroup = format!("sys/fs/cgroup/system.slice/docker-{ID}.scope");
     write("etc/hostname", "the-host\n");
     write("sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
-    write(&format!("{cgroup}/cpu.stat"), "usage_usec 3500000\nuser_usec 2000000\nsystem_usec 1500000\n");
+    write(
+        &format!("{cgroup}/cpu.stat"),
+        "usage_usec 3500000\nuser_usec 2000000\nsystem_usec 1500000\n",
+    );
     write(&format!("{cgroup}/memory.current"), "1000000\n");
-    write(&format!("{cgroup}/memory.stat"), "anon 600000\ninactive_file 100000\n");
+    write(
+        &format!("{cgroup}/memory.stat"),
+        "anon 600000\ninactive_file 100000\n",
+    );
     write(
         &format!("var/lib/docker/containers/{ID}/config.v2.json"),
         &format!(r#"{{"ID":"{ID}","Name":"/web","Config":{{"Image":"web:1"}}}}"#),
@@ -53,13 +65,21 @@ fn the_host_and_its_containers_are_measured_and_containers_have_their_names() {
     let all = bed.sink.with_tally(resource_metrics);
     let of_host = names(&all, ("host.name", "the-host"));
     for name in ["system.cpu.time", "system.memory.usage", "system.uptime"] {
-        assert!(of_host.iter().any(|found| found == name), "{name}: {of_host:?}");
+        assert!(
+            of_host.iter().any(|found| found == name),
+            "{name}: {of_host:?}"
+        );
     }
     let of_container = names(&all, ("container.name", "web"));
     for name in ["container.cpu.time", "container.memory.usage"] {
-        assert!(of_container.iter().any(|found| found == name), "{name}: {of_container:?}");
+        assert!(
+            of_container.iter().any(|found| found == name),
+            "{name}: {of_container:?}"
+        );
     }
-    let memory = bed.sink.with_tally(|tally| of_metric(tally, "container.memory.usage"));
+    let memory = bed
+        .sink
+        .with_tally(|tally| of_metric(tally, "container.memory.usage"));
     assert_eq!(memory, Some(1_000_000));
 }
 
@@ -77,7 +97,10 @@ fn its_own_metrics_agree_with_what_was_written_and_what_arrived() {
         "{{include: [{}/*.log], drop: ['line=0001/00000000[0-9]7']}}",
         bed.logs().display()
     );
-    bed.configure_sources(&[&source], "metrics: {host: {interval: 1s}, containers: false}");
+    bed.configure_sources(
+        &[&source],
+        "metrics: {host: {interval: 1s}, containers: false}",
+    );
     let mut writer = Writer::new(&bed.log("app.log"), 1);
     writer.write(LINES);
     let agent = bed.start();
@@ -93,7 +116,13 @@ fn its_own_metrics_agree_with_what_was_written_and_what_arrived() {
     bed.sink.with_tally(|tally| {
         let value = |metric, with| last_value(tally, metric, with);
         assert_eq!(value("trivium.agent.records", files), Some(left));
-        assert_eq!(value("trivium.agent.records.left_out", Some(("reason", "dropped"))), Some(10));
+        assert_eq!(
+            value(
+                "trivium.agent.records.left_out",
+                Some(("reason", "dropped"))
+            ),
+            Some(10)
+        );
         assert_eq!(value("trivium.agent.sent", logs), Some(left));
         assert_eq!(value("trivium.agent.acknowledged", logs), Some(left));
         assert_eq!(value("trivium.agent.rejected", logs), Some(0));
@@ -115,7 +144,7 @@ fn metrics_of_an_outage_are_kept_and_delivered_after() {
     let agent = bed.start();
     crate::support::until("samples are in the spool", || {
         let spool = bed.answer(&["spool", "ls"]);
-        let frames: u64 = spool.lines().last()?.split(' ').next()?.parse().unwrap();
+        let frames: u64 = spool.lines().last()?.split(' ').next()?.parse().ok()?;
         (frames >= 2).then_some(())
     });
     agent.kill();
@@ -125,5 +154,8 @@ fn metrics_of_an_outage_are_kept_and_delivered_after() {
     agent.stop();
     let all = bed.sink.with_tally(resource_metrics);
     let own = names(&all, ("service.name", "trivium-agent"));
-    assert!(own.iter().any(|name| name == "trivium.agent.lines"), "{own:?}");
+    assert!(
+        own.iter().any(|name| name == "trivium.agent.lines"),
+        "{own:?}"
+    );
 }

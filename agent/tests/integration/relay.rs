@@ -48,7 +48,11 @@ fn resource(host: Option<&str>) -> Resource {
     }
 }
 
-fn request(source: u32, numbers: std::ops::Range<u64>, host: Option<&str>) -> ExportLogsServiceRequest {
+fn request(
+    source: u32,
+    numbers: std::ops::Range<u64>,
+    host: Option<&str>,
+) -> ExportLogsServiceRequest {
     let records = numbers.map(|number| LogRecord {
         body: Some(AnyValue {
             value: Some(Value::StringValue(lines::message(source, number))),
@@ -68,12 +72,19 @@ fn request(source: u32, numbers: std::ops::Range<u64>, host: Option<&str>) -> Ex
 }
 
 /// Sends the records of these numbers by gRPC.
-pub(crate) fn send(to: SocketAddr, source: u32, numbers: std::ops::Range<u64>) -> Result<(), Status> {
+pub(crate) fn send(
+    to: SocketAddr,
+    source: u32,
+    numbers: std::ops::Range<u64>,
+) -> Result<(), Status> {
     send_request(to, request(source, numbers, None))
 }
 
 fn send_request(to: SocketAddr, request: ExportLogsServiceRequest) -> Result<(), Status> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let client = LogsServiceClient::connect(format!("http://{to}")).await;
         let mut client = client.map_err(|error| Status::unavailable(error.to_string()))?;
@@ -116,7 +127,10 @@ fn what_was_taken_while_the_collector_was_away_survives_a_kill_and_is_delivered(
     bed.arrived(&agent, 1, 1_110);
     agent.stop();
     bed.sink.with_tally(|tally| {
-        assert_eq!((tally.records, tally.duplicates, tally.out_of_order), (1_110, 0, 0));
+        assert_eq!(
+            (tally.records, tally.duplicates, tally.out_of_order),
+            (1_110, 0, 0)
+        );
     });
 }
 
@@ -124,7 +138,9 @@ fn what_was_taken_while_the_collector_was_away_survives_a_kill_and_is_delivered(
 fn the_hosts_attributes_are_added_where_they_are_missing_and_nothing_is_replaced() {
     let bed = Bed::new();
     bed.sink.keep();
-    bed.configure(&format!("{OPEN}\nresource: {{deployment.environment.name: test, host.name: this}}"));
+    bed.configure(&format!(
+        "{OPEN}\nresource: {{deployment.environment.name: test, host.name: this}}"
+    ));
     let agent = bed.start();
     let grpc = address(&agent, "grpc");
     send_request(grpc, request(1, 0..1, None)).unwrap();
@@ -134,10 +150,18 @@ fn the_hosts_attributes_are_added_where_they_are_missing_and_nothing_is_replaced
     assert_eq!(of(0, "service.name").as_deref(), Some("shop"));
     assert_eq!(of(0, "host.name").as_deref(), Some("this"));
     assert_eq!(of(0, "os.type").as_deref(), Some("linux"));
-    assert_eq!(of(0, "deployment.environment.name").as_deref(), Some("test"));
+    assert_eq!(
+        of(0, "deployment.environment.name").as_deref(),
+        Some("test")
+    );
     assert_eq!(of(1, "host.name").as_deref(), Some("other"));
     let names = found[1].resource.as_ref().unwrap().attributes.iter();
-    assert_eq!(names.filter(|attribute| attribute.key == "host.name").count(), 1);
+    assert_eq!(
+        names
+            .filter(|attribute| attribute.key == "host.name")
+            .count(),
+        1
+    );
 
     let spans = ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans {
@@ -152,7 +176,14 @@ fn the_hosts_attributes_are_added_where_they_are_missing_and_nothing_is_replaced
             ..ResourceSpans::default()
         }],
     };
-    assert_eq!(post(address(&agent, "http"), "/v1/traces", &spans.encode_to_vec()), "200");
+    assert_eq!(
+        post(
+            address(&agent, "http"),
+            "/v1/traces",
+            &spans.encode_to_vec()
+        ),
+        "200"
+    );
     agent.stop();
     let spans = bed.sink.with_tally(resource_spans);
     assert_eq!(spans.len(), 1);
@@ -165,14 +196,18 @@ fn the_hosts_attributes_are_added_where_they_are_missing_and_nothing_is_replaced
 fn what_the_collector_refuses_for_good_is_refused_to_who_sent_it() {
     let bed = Bed::new();
     bed.configure(OPEN);
-    bed.sink.set_answer(trivium_bench_agent::sink::Answer::Refused);
+    bed.sink
+        .set_answer(trivium_bench_agent::sink::Answer::Refused);
     let agent = bed.start();
     let refused = send(address(&agent, "grpc"), 1, 0..1).unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(refused.message().contains("refused, as told"), "{refused}");
     let body = request(1, 0..1, None).encode_to_vec();
     assert_eq!(post(address(&agent, "http"), "/v1/logs", &body), "400");
-    assert_eq!(post(address(&agent, "http"), "/v1/logs", b"\xff\xff"), "400");
+    assert_eq!(
+        post(address(&agent, "http"), "/v1/logs", b"\xff\xff"),
+        "400"
+    );
     agent.stop();
     assert_eq!(bed.answer(&["spool", "ls"]), "0 frames, 0 items, 0 bytes\n");
 }

@@ -40,7 +40,11 @@ fn a_reload_reads_a_new_source_and_a_broken_configuration_changes_nothing() {
 
     // It can be read, and not be used.
     let missing = bed.path("token");
-    fs::write(bed.config(), format!("{good}bearer_token_file: {}\n", missing.display())).unwrap();
+    fs::write(
+        bed.config(),
+        format!("{good}bearer_token_file: {}\n", missing.display()),
+    )
+    .unwrap();
     agent.reload();
     let said = agent.says("going on with the configuration as it was: ");
     assert!(said.contains(&missing.display().to_string()), "{said}");
@@ -48,7 +52,10 @@ fn a_reload_reads_a_new_source_and_a_broken_configuration_changes_nothing() {
     bed.arrived(&agent, 2, 2_000);
     agent.stop();
     bed.sink.with_tally(|tally| {
-        assert_eq!((tally.records, tally.duplicates, tally.out_of_order), (4_000, 0, 0));
+        assert_eq!(
+            (tally.records, tally.duplicates, tally.out_of_order),
+            (4_000, 0, 0)
+        );
     });
 }
 

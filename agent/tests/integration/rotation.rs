@@ -48,7 +48,8 @@ fn a_file_that_is_rotated_while_the_agent_is_down_is_read_to_its_end_before_its_
 }
 
 #[test]
-fn files_that_came_and_were_rotated_while_the_agent_was_down_are_read_where_the_pattern_names_them() {
+fn files_that_came_and_were_rotated_while_the_agent_was_down_are_read_where_the_pattern_names_them()
+{
     let bed = Bed::new();
     let source = format!("{{include: ['{}*']}}", bed.log("app.log").display());
     bed.configure_sources(&[&source], "");
@@ -105,7 +106,9 @@ fn what_was_not_read_of_a_file_before_it_was_truncated_is_declared_to_the_byte()
         !losses(tally).is_empty() && tally.distinct() > 1_100
     });
     until("the new lines", || {
-        let count = bed.sink.with_tally(|tally| tally.missing(1, writer.next) - tally.missing(1, known));
+        let count = bed
+            .sink
+            .with_tally(|tally| tally.missing(1, writer.next) - tally.missing(1, known));
         (count == 0).then_some(())
     });
     agent.stop();
@@ -131,7 +134,9 @@ fn what_was_not_read_of_a_file_before_it_was_truncated_is_declared_to_the_byte()
 fn sees(bed: &Bed, bytes: u64) {
     until("the size is in the checkpoint", || {
         let checkpoint = bed.answer(&["checkpoint", "ls"]);
-        checkpoint.contains(&format!(" of {bytes:>14} bytes ")).then_some(())
+        checkpoint
+            .contains(&format!(" of {bytes:>14} bytes "))
+            .then_some(())
     });
 }
 
@@ -212,7 +217,9 @@ fn removed_while_away(is_killed: bool) {
     writer.remove();
     until("all of it is in the spool", || {
         let spool = bed.answer(&["spool", "ls"]);
-        spool.contains(&format!(", {BACKLOG} items, ")).then_some(())
+        spool
+            .contains(&format!(", {BACKLOG} items, "))
+            .then_some(())
     });
     if is_killed {
         agent.kill();

@@ -92,7 +92,10 @@ fn a_full_disk_stops_neither_files_nor_the_agent_and_refuses_programs_until_ther
     bed.arrived(&agent, 2, 2_101);
     agent.stop();
     bed.sink.with_tally(|tally| {
-        assert_eq!((tally.records, tally.out_of_order, tally.unnumbered), (2_121, 0, 0));
+        assert_eq!(
+            (tally.records, tally.out_of_order, tally.unnumbered),
+            (2_121, 0, 0)
+        );
     });
 }
 
@@ -118,7 +121,10 @@ fn a_file_that_is_removed_while_the_collector_is_away_and_the_disk_is_full_is_st
     disk.make_room();
     agent.stop();
     bed.sink.with_tally(|tally| {
-        assert_eq!((tally.records, tally.out_of_order, tally.unnumbered), (1_100, 0, 0));
+        assert_eq!(
+            (tally.records, tally.out_of_order, tally.unnumbered),
+            (1_100, 0, 0)
+        );
     });
 }
 
@@ -140,7 +146,9 @@ fn a_removed_file_waits_for_room_on_a_full_disk_and_goes_into_the_spool_then() {
     agent.says("what is about to vanish cannot be kept yet");
     disk.make_room();
     until("it is in the spool", || {
-        bed.answer(&["spool", "ls"]).contains(", 1000 items, ").then_some(())
+        bed.answer(&["spool", "ls"])
+            .contains(", 1000 items, ")
+            .then_some(())
     });
     agent.kill();
     bed.sink.come_back().unwrap();

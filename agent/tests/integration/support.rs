@@ -4,9 +4,13 @@ use std::{
     fmt::Write as _,
     fs::{self, File, OpenOptions},
     io::{BufReader, Write as _},
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -46,7 +50,7 @@ impl Bed {
     pub(crate) fn new() -> Self {
         let bed = Self {
             folder: tempfile::tempdir().unwrap(),
-            sink: Sink::start().unwrap(),
+            sink: Sink::start_at((own_address(), 0).into()).unwrap(),
         };
         fs::create_dir(bed.logs()).unwrap();
         bed.configure("");
@@ -77,7 +81,10 @@ impl Bed {
 
     /// Reads these sources of `logs.files`.
     pub(crate) fn configure_sources(&self, sources: &[&str], more: &str) {
-        let mut text = format!("logs:\n  containers: false\n  files: [{}]\n", sources.join(", "));
+        let mut text = format!(
+            "logs:\n  containers: false\n  files: [{}]\n",
+            sources.join(", ")
+        );
         if !more.contains("metrics:") {
             text.push_str("metrics: {host: false, containers: false}\n");
         }
@@ -155,9 +162,8 @@ impl Bed {
     #[track_caller]
     pub(crate) fn waits_for(&self, agent: &Agent, what: &str, is_met: impl Fn(&Tally) -> bool) {
         if self.sink.wait(PATIENCE, is_met).is_none() {
-            self.sink.with_tally(|tally| {
-                panic!("{what}: {tally:?}; the agent said:\n{}", agent.said())
-            });
+            self.sink
+                .with_tally(|tally| panic!("{what}: {tally:?}; the agent said:\n{}", agent.said()));
         }
     }
 
@@ -165,6 +171,14 @@ impl Bed {
     pub(crate) fn resource_logs(&self) -> Vec<ResourceLogs> {
         self.sink.with_tally(resource_logs)
     }
+}
+
+/// An address of the loopback for this bed alone: while its sink is away, nobody else can be given its port.
+fn own_address() -> Ipv4Addr {
+    static BEDS: AtomicU32 = AtomicU32::new(0);
+    let [_, _, high, low] = BEDS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let process = std::process::id() % 200;
+    Ipv4Addr::new(127, 1 + process as u8, 1 + high, 1 + low)
 }
 
 /// A running agent; killed when it is dropped.
@@ -211,13 +225,18 @@ impl Agent {
     #[track_caller]
     pub(crate) fn says_again(&self, text: &str, times: usize) -> String {
         let said = self.said.text.lock().unwrap();
-        let is_missing = |said: &mut (String, bool)| said.0.matches(text).count() < times && !said.1;
+        let is_missing =
+            |said: &mut (String, bool)| said.0.matches(text).count() < times && !said.1;
         let (said, _) = self
             .said
             .changed
             .wait_timeout_while(said, PATIENCE, is_missing)
             .unwrap();
-        assert!(said.0.matches(text).count() >= times, "no `{text}` in:\n{}", said.0);
+        assert!(
+            said.0.matches(text).count() >= times,
+            "no `{text}` in:\n{}",
+            said.0
+        );
         said.0.clone()
     }
 
@@ -239,7 +258,11 @@ impl Agent {
     pub(crate) fn stop(self) {
         let said = Arc::clone(&self.said);
         let status = self.terminate();
-        assert!(status.success(), "{status}: {}", said.text.lock().unwrap().0);
+        assert!(
+            status.success(),
+            "{status}: {}",
+            said.text.lock().unwrap().0
+        );
     }
 
     #[track_caller]
@@ -260,7 +283,9 @@ impl Agent {
 
     /// Open descriptors.
     pub(crate) fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+        fs::read_dir(format!("/proc/{}/fd", self.pid()))
+            .unwrap()
+            .count()
     }
 
     /// Whether it has a file open whose path contains this.
@@ -275,7 +300,11 @@ impl Agent {
     pub(crate) fn resident_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
+        line.unwrap()
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .unwrap()
     }
 }
 
@@ -303,6 +332,7 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 /// Appends numbered lines to a file, and rotates it.
 pub(crate) struct Writer {
     path: PathBuf,
+    pub(crate) source: u32,
     lines: Lines,
     file: File,
     /// The number of the next line.
@@ -318,6 +348,7 @@ impl Writer {
     pub(crate) fn of_kind(path: &Path, kind: Kind, source: u32) -> Self {
         Self {
             path: path.to_owned(),
+            source,
             lines: Lines::new(kind, source),
             file: append(path),
             next: 0,
@@ -346,12 +377,23 @@ impl Writer {
     /// Copies the file and cuts it to nothing.
     pub(crate) fn copy_and_truncate(&mut self) {
         self.rotations += 1;
-        fs::copy(&self.path, format!("{}.{}", self.path.display(), self.rotations)).unwrap();
+        fs::copy(
+            &self.path,
+            format!("{}.{}", self.path.display(), self.rotations),
+        )
+        .unwrap();
         self.truncate();
     }
 
     pub(crate) fn truncate(&mut self) {
         self.file.set_len(0).unwrap();
+    }
+
+    /// Removes the files that were rotated away.
+    pub(crate) fn forget_rotations(&mut self) {
+        for rotation in 1..=std::mem::take(&mut self.rotations) {
+            fs::remove_file(format!("{}.{rotation}", self.path.display())).unwrap();
+        }
     }
 
     pub(crate) fn remove(&self) {
@@ -360,7 +402,11 @@ impl Writer {
 }
 
 fn append(path: &Path) -> File {
-    OpenOptions::new().append(true).create(true).open(path).unwrap()
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .unwrap()
 }
 
 fn kept<T: Message + Default>(tally: &Tally, signal: &str) -> Vec<T> {
@@ -374,24 +420,36 @@ fn kept<T: Message + Default>(tally: &Tally, signal: &str) -> Vec<T> {
 /// Of all requests for logs that were kept.
 pub(crate) fn resource_logs(tally: &Tally) -> Vec<ResourceLogs> {
     let requests = kept::<ExportLogsServiceRequest>(tally, "logs");
-    requests.into_iter().flat_map(|request| request.resource_logs).collect()
+    requests
+        .into_iter()
+        .flat_map(|request| request.resource_logs)
+        .collect()
 }
 
 /// Of all requests for metrics that were kept.
 pub(crate) fn resource_metrics(tally: &Tally) -> Vec<ResourceMetrics> {
     let requests = kept::<ExportMetricsServiceRequest>(tally, "metrics");
-    requests.into_iter().flat_map(|request| request.resource_metrics).collect()
+    requests
+        .into_iter()
+        .flat_map(|request| request.resource_metrics)
+        .collect()
 }
 
 /// Of all requests for traces that were kept.
 pub(crate) fn resource_spans(tally: &Tally) -> Vec<ResourceSpans> {
     let requests = kept::<ExportTraceServiceRequest>(tally, "trace");
-    requests.into_iter().flat_map(|request| request.resource_spans).collect()
+    requests
+        .into_iter()
+        .flat_map(|request| request.resource_spans)
+        .collect()
 }
 
 /// The records of it.
 pub(crate) fn records(resource_logs: &ResourceLogs) -> impl Iterator<Item = &LogRecord> {
-    resource_logs.scope_logs.iter().flat_map(|scope| &scope.log_records)
+    resource_logs
+        .scope_logs
+        .iter()
+        .flat_map(|scope| &scope.log_records)
 }
 
 pub(crate) fn body(record: &LogRecord) -> &str {
@@ -405,8 +463,12 @@ pub(crate) fn body(record: &LogRecord) -> &str {
 pub(crate) fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
     let found = attributes.iter().find(|attribute| attribute.key == key)?;
     match found.value.as_ref()? {
-        AnyValue { value: Some(Value::StringValue(text)) } => Some(text.clone()),
-        AnyValue { value: Some(Value::IntValue(number)) } => Some(number.to_string()),
+        AnyValue {
+            value: Some(Value::StringValue(text)),
+        } => Some(text.clone()),
+        AnyValue {
+            value: Some(Value::IntValue(number)),
+        } => Some(number.to_string()),
         _ => None,
     }
 }

@@ -92,7 +92,10 @@ fn tls_front(folder: &Path, behind: SocketAddr, client_authority: Option<&str>) 
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
@@ -120,9 +123,24 @@ fn bed_with_certificates() -> Bed {
     let folder = bed.path("");
     let ours = authority(&folder, "ca");
     let other = authority(&folder, "other");
-    certify(&folder, "server", ExtendedKeyUsagePurpose::ServerAuth, &ours);
-    certify(&folder, "client", ExtendedKeyUsagePurpose::ClientAuth, &ours);
-    certify(&folder, "stranger", ExtendedKeyUsagePurpose::ClientAuth, &other);
+    certify(
+        &folder,
+        "server",
+        ExtendedKeyUsagePurpose::ServerAuth,
+        &ours,
+    );
+    certify(
+        &folder,
+        "client",
+        ExtendedKeyUsagePurpose::ClientAuth,
+        &ours,
+    );
+    certify(
+        &folder,
+        "stranger",
+        ExtendedKeyUsagePurpose::ClientAuth,
+        &other,
+    );
     bed
 }
 
@@ -166,14 +184,22 @@ fn a_collector_that_asks_for_a_certificate_gets_the_agents_own() {
         let mut writer = Writer::new(&bed.log("app.log"), 1);
         writer.write(1_000);
 
-        let stranger = [("ca", "ca.pem"), ("cert", "stranger.pem"), ("key", "stranger.key")];
+        let stranger = [
+            ("ca", "ca.pem"),
+            ("cert", "stranger.pem"),
+            ("key", "stranger.key"),
+        ];
         bed.configure(&tls(&bed, protocol, address, &stranger));
         let agent = bed.start();
         agent.says("sending logs fails and is tried again");
         agent.stop();
         assert_eq!(bed.sink.with_tally(|tally| tally.records), 0);
 
-        let client = [("ca", "ca.pem"), ("cert", "client.pem"), ("key", "client.key")];
+        let client = [
+            ("ca", "ca.pem"),
+            ("cert", "client.pem"),
+            ("key", "client.key"),
+        ];
         bed.configure(&tls(&bed, protocol, address, &client));
         let agent = bed.start();
         bed.arrived(&agent, 1, 1_000);
@@ -186,7 +212,10 @@ fn a_collector_that_asks_for_a_certificate_gets_the_agents_own() {
 fn a_certificate_that_cannot_be_used_is_named_at_the_start() {
     let bed = bed_with_certificates();
     fs::write(bed.path("empty.pem"), "").unwrap();
-    for (name, problem) in [("missing.pem", "No such file"), ("empty.pem", "it holds no `-----BEGIN CERTIFICATE-----`")] {
+    for (name, problem) in [
+        ("missing.pem", "No such file"),
+        ("empty.pem", "it holds no `-----BEGIN CERTIFICATE-----`"),
+    ] {
         bed.configure(&tls(&bed, "grpc", bed.sink.address(), &[("ca", name)]));
         let output = bed.run(&["run"]);
         let said = String::from_utf8(output.stderr).unwrap();
@@ -213,7 +242,9 @@ fn a_bearer_token_is_sent_and_read_again_when_its_file_changes() {
         let value = format!("Bearer {token}");
         bed.sink.with_tally(|tally| {
             let kept = tally.kept.as_deref().unwrap();
-            kept.iter().filter(|request| request.headers["authorization"] == value).count()
+            kept.iter()
+                .filter(|request| request.headers["authorization"] == value)
+                .count()
         })
     };
     assert_eq!(has_token("one"), 1);

@@ -88,7 +88,8 @@ pub enum ImportError {
     },
 }
 
-/// Writes our configuration to `out` and the account to `report`, and gives the offsets to `keep`.
+/// Writes our configuration to `out` and the account to `report`, and gives the offsets to `keep`, which returns how many
+/// it took.
 ///
 /// # Errors
 /// When a file cannot be read or understood, the answer cannot be written, or `keep` fails.
@@ -96,7 +97,7 @@ pub fn run(
     args: &PromtailArgs,
     out: &mut dyn Write,
     report: &mut dyn Write,
-    keep: &mut dyn FnMut(Vec<ImportedPosition>) -> Result<(), CommandError>,
+    keep: &mut dyn FnMut(Vec<ImportedPosition>) -> Result<usize, CommandError>,
 ) -> Result<ExitCode, CommandError> {
     let name = args.file.display().to_string();
     let import = promtail(&read(&args.file)?, &name)?;
@@ -111,8 +112,7 @@ pub fn run(
     write_notes(&name, &import.notes, report)?;
     if let (Some((found, notes)), Some(path)) = (found, &args.positions) {
         write_notes(&path.display().to_string(), &notes, report)?;
-        let count = found.len();
-        keep(found)?;
+        let count = keep(found)?;
         writeln!(report, "{count} offsets carried over")?;
     }
     Ok(ExitCode::SUCCESS)

@@ -253,7 +253,7 @@ fn the_command_writes_the_configuration_the_account_and_the_offsets() {
     let (mut out, mut report, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     run(&args, &mut out, &mut report, &mut |positions| {
         kept = positions;
-        Ok(())
+        Ok(kept.len())
     })
     .unwrap();
     let config = load(std::str::from_utf8(&out).unwrap());

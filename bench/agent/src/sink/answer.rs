@@ -110,7 +110,10 @@ pub(super) fn accepted(protocol: Protocol, rejected: u64) -> Response<Body> {
 pub(super) fn instead(answer: Answer, protocol: Protocol) -> Option<Response<Body>> {
     match answer {
         Answer::Accept | Answer::PartialSuccess(_) | Answer::Silence => None,
-        Answer::Refused => Some(error(protocol, &Status::invalid_argument("refused, as told"))),
+        Answer::Refused => Some(error(
+            protocol,
+            &Status::invalid_argument("refused, as told"),
+        )),
         Answer::Unavailable => Some(error(protocol, &Status::unavailable("away, as told"))),
         Answer::ResourceExhausted(delay) => {
             let details = ErrorDetails::with_retry_info(Some(delay));
