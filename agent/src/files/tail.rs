@@ -170,7 +170,7 @@ impl Tail {
             return Ok(Verdict::Same);
         };
         let size = file.metadata()?.len();
-        let verdict = self.judge(file, size)?;
+        let verdict = self.judge_open(file, size)?;
         if verdict == Verdict::Same {
             self.seen(size);
         }
@@ -188,9 +188,17 @@ impl Tail {
     /// When it can't be opened or read.
     pub fn verify(&mut self) -> io::Result<Verdict> {
         match &self.file {
-            Some(file) => self.judge(file, file.metadata()?.len()),
+            Some(file) => self.judge_open(file, file.metadata()?.len()),
             None => self.open(),
         }
+    }
+
+    /// As long as it is open, its inode is given to no other file: other content came after a truncation.
+    fn judge_open(&self, file: &File, size: u64) -> io::Result<Verdict> {
+        Ok(match self.judge(file, size)? {
+            Verdict::Other => Verdict::Truncated,
+            verdict => verdict,
+        })
     }
 
     fn judge(&self, file: &File, size: u64) -> io::Result<Verdict> {

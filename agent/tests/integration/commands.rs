@@ -284,7 +284,7 @@ fn a_damaged_spool_costs_the_damaged_frame_which_is_declared_and_nothing_else() 
 fn each_stage_is_shown_for_a_files_lines() {
     let bed = Bed::new();
     let source = format!(
-        "{{include: [{}/*.log], format: json, drop: ['debug it']}}",
+        "{{include: [{}/*.log], redact: {{}}, format: json, drop: ['debug it']}}",
         bed.logs().display()
     );
     bed.configure_sources(&[&source], "");

@@ -7,7 +7,7 @@ use crate::support::{Bed, DeclaredLoss, Writer, losses, until};
 /// Of a plain numbered line.
 const LINE: u64 = 200;
 /// More than the agent reads ahead while the Collector is away.
-const BACKLOG: u64 = 50_000;
+const BACKLOG: u64 = 20_000;
 
 fn counts(tally: &Tally) -> (u64, u64, u64) {
     (tally.duplicates, tally.out_of_order, tally.unnumbered)

@@ -165,7 +165,7 @@ fn over_tls_the_authority_that_is_configured_is_trusted_and_no_other() {
         let agent = bed.start();
         let said = agent.says("sending logs fails and is tried again");
         assert!(said.contains("invalid peer certificate"), "{said}");
-        agent.stop();
+        agent.kill();
         assert_eq!(bed.sink.with_tally(|tally| tally.records), 0);
 
         bed.configure(&tls(&bed, protocol, address, &[("ca", "ca.pem")]));
@@ -192,7 +192,7 @@ fn a_collector_that_asks_for_a_certificate_gets_the_agents_own() {
         bed.configure(&tls(&bed, protocol, address, &stranger));
         let agent = bed.start();
         agent.says("sending logs fails and is tried again");
-        agent.stop();
+        agent.kill();
         assert_eq!(bed.sink.with_tally(|tally| tally.records), 0);
 
         let client = [
