@@ -66,11 +66,10 @@ fn run_command(command: Command) -> Result<ExitCode, CommandError> {
         }
         Command::Spool(command) => run_spool(command, &mut out),
         Command::Import(ImportCommand::Promtail(args)) => {
-            let config = Config::load(None, variable)?.0;
             let mut report = io::stderr().lock();
             let mut unread = Vec::new();
             let done = import::run(&args, &mut out, &mut report, &mut |positions| {
-                checkpoint::import(&config, &positions, &mut unread)
+                checkpoint::import(&args.state_dir, &positions, &mut unread)
             })?;
             report.write_all(&unread)?;
             Ok(done)
@@ -82,6 +81,14 @@ fn run_spool(command: SpoolCommand, out: &mut impl io::Write) -> Result<ExitCode
     let look = |file: &ConfigFile| {
         Ok::<_, CommandError>(RealDir::look(&load(file)?.state_dir.join("spool"))?)
     };
+    let (SpoolCommand::Ls(file)
+    | SpoolCommand::Cat { config: file, .. }
+    | SpoolCommand::Drop { config: file, .. }
+    | SpoolCommand::Verify(file)) = &command;
+    if !load(file)?.state_dir.join("spool").exists() {
+        writeln!(out, "no spool: the agent has not run with this state_dir")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match command {
         SpoolCommand::Ls(file) => spool::ls(&look(&file)?, out)?,
         SpoolCommand::Cat { sequence, config } => spool::cat(&look(&config)?, sequence, out)?,

@@ -72,6 +72,11 @@ impl Http {
 
 fn outcome(response: &Response<Bytes>) -> Result<Option<PartialSuccess>, ExportError> {
     let status = response.status();
+    if status.is_success() && is_page(response) {
+        // A captive portal or a login in between; nobody has taken anything.
+        let reason = format!("{status}: a web page; is this a receiver of OTLP/HTTP?");
+        return Err(ExportError::new(status.as_str().to_owned(), true, reason));
+    }
     if status.is_success() {
         // Proxies answer with texts of their own; only the protobuf of OTLP says anything.
         let answer = ExportResponse::decode(response.body().clone()).unwrap_or_default();
@@ -96,8 +101,16 @@ fn outcome(response: &Response<Bytes>) -> Result<Option<PartialSuccess>, ExportE
 }
 
 fn is_protobuf(response: &Response<Bytes>) -> bool {
-    let content_type = response.headers().get(header::CONTENT_TYPE);
-    content_type.is_some_and(|value| value.as_bytes().starts_with(PROTOBUF.as_bytes()))
+    is_of_type(response, PROTOBUF.as_bytes())
+}
+
+fn is_page(response: &Response<Bytes>) -> bool {
+    is_of_type(response, b"text/html")
+}
+
+fn is_of_type(response: &Response<Bytes>, content_type: &[u8]) -> bool {
+    let value = response.headers().get(header::CONTENT_TYPE);
+    value.is_some_and(|value| value.as_bytes().starts_with(content_type))
 }
 
 /// The message of the `google.rpc.Status` that OTLP asks for, or the start of whatever else was answered.
@@ -183,5 +196,11 @@ mod tests {
         let taken = outcome(&answer(200, &[protobuf], rejected.encode_to_vec()));
         assert_eq!(taken.unwrap(), partial_success);
         assert_eq!(outcome(&answer(202, &[], b"OK".to_vec())).unwrap(), None);
+        let page = answer(
+            200,
+            &[("content-type", "text/html; charset=utf-8")],
+            b"<html>".to_vec(),
+        );
+        assert!(outcome(&page).unwrap_err().is_retryable);
     }
 }

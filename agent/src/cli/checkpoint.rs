@@ -88,14 +88,15 @@ pub fn reset(
 }
 
 /// Takes over offsets, with the identity that each file has now. Those of files that can't be read are left out, and named.
+/// Returns how many were taken over.
 ///
 /// # Errors
 /// When the agent runs, or the checkpoint can't be written.
 pub fn import(
-    config: &Config,
+    state_dir: &Path,
     positions: &[ImportedPosition],
     report: &mut dyn Write,
-) -> Result<(), CommandError> {
+) -> Result<usize, CommandError> {
     let mut entries = Vec::new();
     for position in positions {
         match Entry::at(&position.path, position.offset) {
@@ -107,8 +108,9 @@ pub fn import(
             )?,
         }
     }
-    let dir = RealDir::lock(&config.state_dir)?;
-    checkpoint::add(dir, &entries).map_err(|error| CommandError::read(&config.state_dir, error))
+    let dir = RealDir::lock(state_dir)?;
+    checkpoint::add(dir, &entries).map_err(|error| CommandError::read(state_dir, error))?;
+    Ok(entries.len())
 }
 
 /// What is saved of a file, whatever its path was then.

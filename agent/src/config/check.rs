@@ -128,7 +128,9 @@ impl Config {
             }
             _ => {}
         }
-        if self.otlp.grpc.is_some() && self.otlp.grpc == self.otlp.http {
+        // Of port 0 the kernel makes two.
+        let has_port = self.otlp.grpc.is_some_and(|address| address.port() != 0);
+        if has_port && self.otlp.grpc == self.otlp.http {
             return fail(
                 &["otlp", "http"],
                 "gRPC and HTTP cannot share an address; write another port",

@@ -26,6 +26,8 @@ use crate::{
 
 /// How many turns there are before outcomes and events are looked at again.
 const TURNS: usize = 16;
+/// How often the size of files that have to wait is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// All of the state of the thread.
 pub(super) struct Engine<D, O> {
@@ -60,8 +62,14 @@ pub(super) struct Engine<D, O> {
     /// The logs whose assemblers hold lines.
     held: BTreeSet<LogKey>,
     flush_at: Instant,
+<<<<<<< HEAD
     pub(super) totals: Vec<SourceTotals>,
+=======
+    looked_at: Instant,
+>>>>>>> refs/heads/faults
     pub(super) is_changed: bool,
+    /// Bytes of files that were acknowledged since the checkpoint was written.
+    pub(super) unsaved_bytes: u64,
     pub(super) saved_at: Option<Instant>,
     pub(super) is_save_failing: bool,
     turns: u64,
@@ -121,9 +129,14 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             losses: VecDeque::new(),
             held: BTreeSet::new(),
             flush_at: now,
+<<<<<<< HEAD
             totals: vec![SourceTotals::default(); settings.sources.len()],
             settings,
+=======
+            looked_at: now,
+>>>>>>> refs/heads/faults
             is_changed: false,
+            unsaved_bytes: 0,
             saved_at: None,
             is_save_failing: false,
             turns: 0,
@@ -134,12 +147,18 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
     /// Some turns, and what is due of all else but reconciliations.
     pub(super) fn step(&mut self, now: Instant) {
         self.settle();
+        self.save_if_due(now);
         // What was declared has to be sent, also when no line comes after it.
         self.start_linger(now);
         self.flush_held(now);
         for _ in 0..TURNS {
+            let was_full = self.is_full();
             self.hand_over(now, false);
             let is_urgent = self.is_full();
+            // What was acknowledged before it is settled and saved before the next one goes.
+            if was_full && !is_urgent {
+                break;
+            }
             if is_urgent && !self.may_keep(now) {
                 break;
             }
@@ -151,6 +170,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         self.hand_over(now, false);
         if self.is_full() {
             self.open_ready();
+            self.look_at_ready(now);
         }
         if self.opened > self.settings.open_files {
             self.close_idle();
@@ -191,6 +211,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 known.tail.close();
             }
             Ok(Turn::Changed(verdict)) => {
+                known.tail.size = known.tail.certain_size;
                 self.over(key, verdict);
                 self.reconcile_soon();
             }
@@ -335,6 +356,48 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
     }
 
+<<<<<<< HEAD
+=======
+    /// The file is not the one any more that it was. What was not read of it is lost.
+    pub(super) fn over(&mut self, key: FileKey, verdict: Verdict) {
+        self.table.unname(key);
+        let Some(known) = self.table.files.get_mut(&key) else {
+            return;
+        };
+        known.is_over = true;
+        known.is_vanished = true;
+        known.is_ready = false;
+        known.tail.close();
+        self.is_changed = true;
+        if known.tail.is_behind() && !known.is_compressed {
+            self.losses.push_back(Loss {
+                path: known.tail.path.to_string_lossy().into_owned(),
+                bytes: known.tail.offset()..known.tail.size,
+                reason: match verdict {
+                    Verdict::Truncated => LossReason::Truncated,
+                    Verdict::Same | Verdict::Other => LossReason::Removed,
+                },
+            });
+        }
+        self.declare();
+    }
+
+    /// The file ends earlier than it did, though not before what was read.
+    pub(super) fn shrunk(&mut self, key: FileKey, size: u64) {
+        let Some(known) = self.table.files.get_mut(&key) else {
+            return;
+        };
+        self.losses.push_back(Loss {
+            path: known.tail.path.to_string_lossy().into_owned(),
+            bytes: size.max(known.tail.offset())..known.tail.size,
+            reason: LossReason::Truncated,
+        });
+        known.tail.size = size;
+        known.tail.certain_size = size;
+        self.declare();
+    }
+
+>>>>>>> refs/heads/faults
     /// Files that can't be read yet may be removed meanwhile; what is open stays.
     fn open_ready(&mut self) {
         let room = self.settings.open_files.saturating_sub(self.opened);
@@ -351,6 +414,29 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             // What is wrong with it shows in its turn.
             let _ = known.tail.open();
             self.opened += usize::from(known.tail.is_open());
+        }
+    }
+
+    /// Notes how much there is to read in the files that have to wait: it is declared when they are truncated meanwhile.
+    fn look_at_ready(&mut self, now: Instant) {
+        if now < self.looked_at + LOOK_EVERY {
+            return;
+        }
+        self.looked_at = now;
+        for key in self.table.ready().collect::<Vec<_>>() {
+            let Some(known) = self.table.files.get_mut(&key) else {
+                continue;
+            };
+            let before = known.tail.size;
+            match known.tail.look() {
+                Ok(Verdict::Same) => self.is_changed |= known.tail.size > before,
+                Ok(verdict) => {
+                    self.over(key, verdict);
+                    self.reconcile_soon();
+                }
+                // It shows in its turn.
+                Err(_) => {}
+            }
         }
     }
 
@@ -384,6 +470,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         if !self.held.is_empty() {
             due = due.min(self.flush_at);
+        }
+        if self.is_full() && self.table.has_ready() {
+            due = due.min(self.looked_at + LOOK_EVERY);
         }
         due
     }

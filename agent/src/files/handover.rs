@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{Outcome, Outlet, engine::Engine, status::Status};
 use crate::{ledger::Loss, state_dir::StateDir};
 
-/// The checkpoint is written at most as often as this.
+/// The checkpoint is written at most as often as this, unless a batch's bytes were acknowledged since.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// A batch that is in flight for longer means that the Collector is away.
 const AWAY_AFTER: Duration = Duration::from_secs(1);
@@ -117,6 +117,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 continue;
             };
             self.is_changed = true;
+            self.unsaved_bytes += bytes.end - bytes.start;
             match result {
                 Ok(()) => {
                     known.last_acknowledged = Some(now);
@@ -154,6 +155,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         match self.checkpoints.save(entries) {
             Ok(()) => {
                 self.is_changed = false;
+                self.unsaved_bytes = 0;
                 self.is_save_failing = false;
             }
             Err(error) => {
@@ -168,16 +170,24 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
     pub(super) fn save_at(&self) -> Option<Instant> {
         match self.saved_at {
             _ if !self.is_changed => None,
+            // What would be sent again after a crash is bounded by bytes, not by time. A disk that fails is left alone a while.
+            Some(saved) if self.is_crash_dear() && !self.is_save_failing => Some(saved),
             Some(saved) => Some(saved + SAVE_EVERY),
             None => Some(self.reconciled_at),
         }
     }
 
+<<<<<<< HEAD
     pub(super) fn status(&self) -> Status {
         Status {
             files: self.table.status(),
             sources: self.totals.clone(),
         }
+=======
+    /// Whether as much as a batch was acknowledged since the checkpoint was written.
+    fn is_crash_dear(&self) -> bool {
+        self.unsaved_bytes >= self.settings.batch_bytes as u64
+>>>>>>> refs/heads/faults
     }
 
     /// Whether all that was read is settled.

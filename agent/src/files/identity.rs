@@ -5,7 +5,8 @@
 //! [`GUARD_BYTES`]). The inode finds a file again, the head shows that the inode has another file, the guard that the same
 //! file was truncated and written anew.
 //!
-//! Not told apart: a file that was rewritten with the same first 1024 bytes and the same 64 bytes before the offset.
+//! Not told apart: a file that was rewritten with the same first 1024 bytes, or, while it was open, with the same 1024 bytes
+//! before the offset. Fewer than these would be alike in files whose lines have one length and end alike.
 
 use std::{fs::Metadata, os::unix::fs::MetadataExt, path::Path};
 
@@ -14,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// How much of the start of a file is hashed.
 pub const HEAD_BYTES: usize = 1024;
 /// How much before an offset is hashed.
-pub const GUARD_BYTES: usize = 64;
+pub const GUARD_BYTES: usize = 1024;
 
 /// Device and inode number: what is unique while the file exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -129,14 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn a_head_ends_at_1024_bytes_and_a_guard_is_the_last_64() {
+    fn a_head_ends_at_1024_bytes_and_a_guard_is_the_last_1024() {
         let long: Vec<u8> = (0..3000u32).map(|byte| byte as u8).collect();
         assert_eq!(Fingerprint::of_head(&long).length, 1024);
         let guard = Fingerprint::of_guard(&long);
-        assert_eq!(guard.length, 64);
-        assert!(guard.is_guard_of(&long[2936..]));
-        assert!(!guard.is_guard_of(&long[2935..2999]));
-        assert!(!guard.is_guard_of(&long[2940..]), "too few bytes");
+        assert_eq!(guard.length, 1024);
+        assert!(guard.is_guard_of(&long[1976..]));
+        assert!(!guard.is_guard_of(&long[1975..2999]));
+        assert!(!guard.is_guard_of(&long[1977..]), "too few bytes");
     }
 
     #[test]

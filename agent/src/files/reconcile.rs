@@ -281,8 +281,16 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         let Some(known) = self.table.files.get_mut(&key) else {
             return false;
         };
+<<<<<<< HEAD
         known.is_vanished = false;
         known.tail.size = known.tail.size.max(place.size);
+=======
+        if place.size > known.tail.size {
+            known.tail.size = place.size;
+            // What is wrong with it shows in its turn.
+            let _ = known.tail.look();
+        }
+>>>>>>> refs/heads/faults
         if known.seen != place.seen {
             known.seen = place.seen;
             known.grown_at = now;
@@ -337,6 +345,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         };
         tail.path = place.path;
         tail.size = tail.size.max(place.size);
+        if dormant.is_none() {
+            tail.certain_size = tail.size;
+        }
         let starts_at_end = self.settings.sources[source].start_at == StartAt::End;
         if self.is_first_start
             && starts_at_end
@@ -373,5 +384,6 @@ fn tail_of(entry: Entry) -> Tail {
     } = entry;
     let mut tail = Tail::new(inode, path, head, position.offset, position.guard);
     tail.size = tail.size.max(size);
+    tail.certain_size = tail.size;
     tail
 }

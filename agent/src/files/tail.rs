@@ -77,6 +77,8 @@ pub struct Tail {
     pub head: Fingerprint,
     /// The largest size that was seen, in bytes.
     pub size: u64,
+    /// The part of it that was seen when it was certainly the same file: what is after that may have come after a truncation.
+    pub certain_size: u64,
     offset: u64,
     guard: Fingerprint,
     /// How far a line was looked through that is longer than the limit.
@@ -98,6 +100,7 @@ impl Tail {
             path,
             head,
             size: offset,
+            certain_size: offset,
             offset,
             guard,
             skipped_to: None,
@@ -152,10 +155,31 @@ impl Tail {
         }
         let verdict = self.judge(&file, metadata.len())?;
         if verdict == Verdict::Same {
-            self.size = self.size.max(metadata.len());
+            self.seen(metadata.len());
             self.file = Some(file);
         }
         Ok(verdict)
+    }
+
+    /// Notes how large it is, if it is open: what can be declared when it is lost before it is read.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn look(&mut self) -> io::Result<Verdict> {
+        let Some(file) = &self.file else {
+            return Ok(Verdict::Same);
+        };
+        let size = file.metadata()?.len();
+        let verdict = self.judge_open(file, size)?;
+        if verdict == Verdict::Same {
+            self.seen(size);
+        }
+        Ok(verdict)
+    }
+
+    fn seen(&mut self, size: u64) {
+        self.size = self.size.max(size);
+        self.certain_size = self.certain_size.max(size);
     }
 
     /// Compares it with what is remembered, also while it is open.
@@ -164,9 +188,17 @@ impl Tail {
     /// When it can't be opened or read.
     pub fn verify(&mut self) -> io::Result<Verdict> {
         match &self.file {
-            Some(file) => self.judge(file, file.metadata()?.len()),
+            Some(file) => self.judge_open(file, file.metadata()?.len()),
             None => self.open(),
         }
+    }
+
+    /// As long as it is open, its inode is given to no other file: other content came after a truncation.
+    fn judge_open(&self, file: &File, size: u64) -> io::Result<Verdict> {
+        Ok(match self.judge(file, size)? {
+            Verdict::Other => Verdict::Truncated,
+            verdict => verdict,
+        })
     }
 
     fn judge(&self, file: &File, size: u64) -> io::Result<Verdict> {
@@ -285,7 +317,9 @@ impl Tail {
                 return Ok(Some(Turn::Compressed));
             }
         }
-        self.size = self.size.max(from + filled as u64);
+        let end = from + filled as u64;
+        self.size = self.size.max(end);
+        self.certain_size = self.certain_size.max(end);
         let data = &bytes[lead..];
         let mut start = 0;
         for end in memchr_iter(b'\n', data) {

@@ -194,7 +194,7 @@ fn mapping(entries: &BTreeMap<String, String>) -> String {
 }
 
 /// A text as a YAML scalar, in quotes where it could be read as something else.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '/' | '-');
     let rest = text
         .strip_prefix("http://")

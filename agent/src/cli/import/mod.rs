@@ -17,6 +17,7 @@ use std::{
 use clap::Args;
 
 pub use positions::{ImportedPosition, positions};
+use promtail::literal;
 pub use promtail::promtail;
 
 use super::CommandError;
@@ -30,6 +31,9 @@ pub struct PromtailArgs {
     /// Promtail's positions file; its offsets become the agent's, so that no line is sent twice. Stop Promtail first.
     #[arg(long, value_name = "FILE")]
     pub positions: Option<PathBuf>,
+    /// The state folder of the agent that will run: it is written into the configuration, and the offsets into it
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/trivium-agent", value_parser = absolute)]
+    pub state_dir: PathBuf,
 }
 
 /// What another agent's configuration became.
@@ -84,7 +88,8 @@ pub enum ImportError {
     },
 }
 
-/// Writes our configuration to `out` and the account to `report`, and gives the offsets to `keep`.
+/// Writes our configuration to `out` and the account to `report`, and gives the offsets to `keep`, which returns how many
+/// it took.
 ///
 /// # Errors
 /// When a file cannot be read or understood, the answer cannot be written, or `keep` fails.
@@ -92,7 +97,7 @@ pub fn run(
     args: &PromtailArgs,
     out: &mut dyn Write,
     report: &mut dyn Write,
-    keep: &mut dyn FnMut(Vec<ImportedPosition>) -> Result<(), CommandError>,
+    keep: &mut dyn FnMut(Vec<ImportedPosition>) -> Result<usize, CommandError>,
 ) -> Result<ExitCode, CommandError> {
     let name = args.file.display().to_string();
     let import = promtail(&read(&args.file)?, &name)?;
@@ -100,16 +105,22 @@ pub fn run(
         Some(path) => Some(positions(&read(path)?, &path.display().to_string())?),
         None => None,
     };
+    let state_dir = literal(&args.state_dir.display().to_string());
+    writeln!(out, "state_dir: {}", draft::quoted(&state_dir))?;
     out.write_all(import.yaml.as_bytes())?;
     out.flush()?;
     write_notes(&name, &import.notes, report)?;
     if let (Some((found, notes)), Some(path)) = (found, &args.positions) {
         write_notes(&path.display().to_string(), &notes, report)?;
-        let count = found.len();
-        keep(found)?;
+        let count = keep(found)?;
         writeln!(report, "{count} offsets carried over")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration takes no relative paths.
+fn absolute(text: &str) -> std::io::Result<PathBuf> {
+    std::path::absolute(text)
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {

@@ -248,15 +248,17 @@ fn the_command_writes_the_configuration_the_account_and_the_offsets() {
             "scrape_configs: [{job_name: a, static_configs: [{labels: {__path__: /a.log}}]}]",
         ),
         positions: Some(write("positions.yaml", "positions: {/a.log: '7', x: y}")),
+        state_dir: "/var/lib/a ${b}".into(),
     };
     let (mut out, mut report, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     run(&args, &mut out, &mut report, &mut |positions| {
         kept = positions;
-        Ok(())
+        Ok(kept.len())
     })
     .unwrap();
     let config = load(std::str::from_utf8(&out).unwrap());
     assert!(config.logs.files[0].takes("/a.log"));
+    assert_eq!(config.state_dir, args.state_dir);
     assert_eq!(
         kept,
         [ImportedPosition {

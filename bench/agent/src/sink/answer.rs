@@ -5,6 +5,8 @@
 //! | `accept`             | OK                                      | 200                              | all     |
 //! | `unavailable`        | `UNAVAILABLE`                           | 503                              | nothing |
 //! | `resource_exhausted` | `RESOURCE_EXHAUSTED` with `RetryInfo`   | 429 with `Retry-After`           | nothing |
+//! | `refused`            | `INVALID_ARGUMENT`                      | 400                              | nothing |
+//! | `silence`            | none, until the client gives up         | the same                         | nothing |
 //! | `partial_success`    | OK, `rejected_log_records`              | 200, the same                    | the rest |
 //! | `garbage`            | 200 of `text/html`, no `grpc-status`    | 200 of `text/html`, as a captive portal does it | nothing |
 
@@ -34,12 +36,16 @@ pub enum Answer {
     PartialSuccess(u64),
     /// Not OTLP at all.
     Garbage,
+    /// Never to be sent again.
+    Refused,
+    /// None, and the connection stays open.
+    Silence,
 }
 
 /// A text that names no answer.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no answer: one of `accept`, `unavailable`, `resource_exhausted 2s`, `partial_success 10`, `garbage`"
+    "`{0}` is no answer: one of `accept`, `unavailable`, `resource_exhausted 2s`, `partial_success 10`, `garbage`, `refused`, `silence`"
 )]
 pub struct UnknownAnswer(String);
 
@@ -60,6 +66,8 @@ impl FromStr for Answer {
                 .map(Self::PartialSuccess)
                 .map_err(|_| unknown()),
             ["garbage"] => Ok(Self::Garbage),
+            ["refused"] => Ok(Self::Refused),
+            ["silence"] => Ok(Self::Silence),
             _ => Err(unknown()),
         }
     }
@@ -98,10 +106,14 @@ pub(super) fn accepted(protocol: Protocol, rejected: u64) -> Response<Body> {
     }
 }
 
-/// What `answer` says instead of success; `None` for success, also a partial one.
+/// What `answer` says instead of success; `None` for success, also a partial one, and for silence.
 pub(super) fn instead(answer: Answer, protocol: Protocol) -> Option<Response<Body>> {
     match answer {
-        Answer::Accept | Answer::PartialSuccess(_) => None,
+        Answer::Accept | Answer::PartialSuccess(_) | Answer::Silence => None,
+        Answer::Refused => Some(error(
+            protocol,
+            &Status::invalid_argument("refused, as told"),
+        )),
         Answer::Unavailable => Some(error(protocol, &Status::unavailable("away, as told"))),
         Answer::ResourceExhausted(delay) => {
             let details = ErrorDetails::with_retry_info(Some(delay));
@@ -178,6 +190,8 @@ mod tests {
             ),
             ("partial_success 3", Answer::PartialSuccess(3)),
             ("garbage", Answer::Garbage),
+            ("refused", Answer::Refused),
+            ("silence", Answer::Silence),
         ] {
             assert_eq!(text.parse(), Ok(answer));
         }

@@ -3,7 +3,7 @@
 //! It can be told to [go away](Sink::leave) and to [answer](Answer) otherwise than with success. It runs on a thread of its
 //! own, so it serves programs and tests with and without a runtime, and ends when it is dropped. What it accepted it has
 //! counted before it answers. To be light it never decodes more than the way to each record's body; metrics and traces are
-//! only counted by requests. It has the frame size of an ordinary gRPC server (16 KiB), so that it spares the sender nothing.
+//! only counted by requests; told to [keep](Sink::keep) requests, it has them whole for a test to look into. It has the frame size of an ordinary gRPC server (16 KiB), so that it spares the sender nothing.
 
 mod answer;
 pub mod control;
@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 use self::serve::Command;
 pub use self::{
     answer::{Answer, UnknownAnswer},
-    tally::Tally,
+    tally::{Kept, Tally},
 };
 
 /// A running sink.
@@ -86,6 +86,11 @@ impl Sink {
     /// How it answers from now on.
     pub fn set_answer(&self, answer: Answer) {
         *self.shared.answer() = answer;
+    }
+
+    /// Keeps requests whole from now on, which takes memory.
+    pub fn keep(&self) {
+        self.shared.tally().kept.get_or_insert_default();
     }
 
     /// Closes its port and all connections; when this returns, connections are refused. The port stays reserved.

@@ -3,7 +3,7 @@
 use std::io::{self, Read as _};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, Request, Response, header, request::Parts};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tonic::Status;
@@ -12,6 +12,7 @@ use super::{
     Shared,
     answer::{self, Answer, Body, Protocol},
     scan,
+    tally::{Kept, Tally},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +41,11 @@ pub(super) async fn receive(
         shared.change(|tally| tally.refused_requests += 1);
         return Ok(refusal);
     }
-    match count(shared, protocol, signal, told, &head.headers, &body) {
+    if told == Answer::Silence {
+        shared.change(|tally| tally.refused_requests += 1);
+        return std::future::pending().await;
+    }
+    match count(shared, protocol, signal, told, &head, &body) {
         Ok(rejected) => Ok(answer::accepted(protocol, rejected)),
         Err(malformed) => {
             shared.change(|tally| tally.malformed_requests += 1);
@@ -69,13 +74,10 @@ fn count(
     protocol: Protocol,
     signal: Signal,
     told: Answer,
-    headers: &HeaderMap,
+    head: &Parts,
     body: &Bytes,
 ) -> Result<u64, Unreadable> {
-    if signal == Signal::Other {
-        shared.change(|tally| tally.other_requests += 1);
-        return Ok(0);
-    }
+    let headers = &head.headers;
     let mut decompressed = Vec::new();
     let message = match protocol {
         Protocol::Grpc => {
@@ -90,6 +92,22 @@ fn count(
             decompress(encoding.as_deref(), body, &mut decompressed)?
         }
     };
+    let keep = |tally: &mut Tally| {
+        if let Some(kept) = &mut tally.kept {
+            kept.push(Kept {
+                path: head.uri.path().to_owned(),
+                headers: headers.clone(),
+                message: Bytes::copy_from_slice(message),
+            });
+        }
+    };
+    if signal == Signal::Other {
+        shared.change(|tally| {
+            tally.other_requests += 1;
+            keep(tally);
+        });
+        return Ok(0);
+    }
     // Twice through the message, so that one which turns out malformed has counted nothing.
     scan::bodies(message, &mut |_| ())?;
     let mut to_reject = match told {
@@ -98,6 +116,7 @@ fn count(
     };
     shared.change(|tally| {
         tally.requests += 1;
+        keep(tally);
         tally.wire_bytes += body.len() as u64;
         let mut rejected = 0;
         let scanned = scan::bodies(message, &mut |text| {

@@ -4,6 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, mpsc as reply},
+    time::{Duration, Instant},
 };
 
 use hyper::service::service_fn;
@@ -55,8 +56,8 @@ pub(super) async fn serve(
                     connections.shutdown().await;
                     // The old one is closed before the address is bound again.
                     port = None;
-                    let held = hold(address).map(|socket| port = Some(Port::Closed(socket)));
-                    let _ = done.send(held);
+                    let held = again(|| hold(address)).await;
+                    let _ = done.send(held.map(|socket| port = Some(Port::Closed(socket))));
                 }
                 Some(Command::ComeBack(done)) => {
                     let opened = open(port.take(), address).map(|listener| port = Some(Port::Open(listener)));
@@ -71,6 +72,20 @@ async fn accept(port: Option<&Port>) -> io::Result<(TcpStream, SocketAddr)> {
     match port {
         Some(Port::Open(listener)) => listener.accept().await,
         _ => std::future::pending().await,
+    }
+}
+
+/// A process that is being started has a copy of the old socket until it runs its own program.
+async fn again(mut bind: impl FnMut() -> io::Result<TcpSocket>) -> io::Result<TcpSocket> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match bind() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < end => {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            bound => return bound,
+        }
     }
 }
 

@@ -4,10 +4,24 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+use http::HeaderMap;
+
 use crate::lines;
 
 /// Beyond this a number is not one of ours; the bitmap would be 256 MiB.
 const SEQUENCES: u64 = 1 << 31;
+
+/// A request that was accepted, whole.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// `/v1/logs`, or the method of gRPC.
+    pub path: String,
+    /// As they came.
+    pub headers: HeaderMap,
+    /// The message, decompressed.
+    pub message: Bytes,
+}
 
 /// What arrived so far.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +46,8 @@ pub struct Tally {
     pub malformed_requests: u64,
     /// Accepted requests for metrics and traces, which are not looked into.
     pub other_requests: u64,
+    /// Accepted requests of any signal, since [`Sink::keep`](super::Sink::keep) was called.
+    pub kept: Option<Vec<Kept>>,
     sources: BTreeMap<u32, Source>,
 }
 

@@ -181,7 +181,7 @@ fn with_variables(text: &str) -> String {
 }
 
 /// A text in which nothing is to be replaced.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     text.replace("${", "$${")
 }
 

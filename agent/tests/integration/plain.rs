@@ -1,0 +1,58 @@
+//! Nothing goes wrong.
+
+use crate::support::{Bed, Writer};
+
+#[test]
+fn each_line_comes_once_and_in_order_and_what_was_sent_is_not_sent_again_after_a_stop() {
+    let bed = Bed::new();
+    let mut one = Writer::new(&bed.log("one.log"), 1);
+    let mut two = Writer::new(&bed.log("two.log"), 2);
+    one.write(20_000);
+    let agent = bed.start();
+    bed.arrived(&agent, 1, 20_000);
+    for _ in 0..10 {
+        one.write(100);
+        two.write(100);
+    }
+    // What was not read yet is read by the next one.
+    agent.stop();
+    let agent = bed.start();
+    bed.arrived(&agent, 1, 21_000);
+    bed.arrived(&agent, 2, 1_000);
+    agent.stop();
+    let agent = bed.start();
+    two.write(1);
+    bed.arrived(&agent, 2, 1_001);
+    agent.stop();
+    bed.sink.with_tally(|tally| {
+        assert_eq!(
+            (tally.records, tally.duplicates, tally.out_of_order),
+            (22_001, 0, 0)
+        );
+        assert_eq!((tally.unnumbered, tally.malformed_requests), (0, 0));
+    });
+}
+
+#[test]
+fn a_stop_hands_over_what_was_read_and_waits_for_its_acknowledgement() {
+    let bed = Bed::new();
+    let mut writer = Writer::new(&bed.log("app.log"), 1);
+    writer.write(100);
+    let agent = bed.start();
+    bed.arrived(&agent, 1, 100);
+    bed.sink.leave().unwrap();
+    writer.write(100);
+    agent.says("sending logs fails and is tried again");
+    // It is tried again while the agent stops.
+    let stopping = std::thread::spawn(move || agent.stop());
+    bed.sink.come_back().unwrap();
+    stopping.join().unwrap();
+    bed.sink.with_tally(|tally| {
+        assert_eq!((tally.missing(1, 200), tally.records), (0, 200));
+    });
+    let agent = bed.start();
+    writer.write(1);
+    bed.arrived(&agent, 1, 201);
+    agent.stop();
+    assert_eq!(bed.sink.with_tally(|tally| tally.records), 201);
+}
