@@ -1,4 +1,4 @@
-//! One host over a range: CPU by mode, load, memory by state, pressure, network and disks as charts; each filesystem, disk
+//! One host over a range: CPU by mode, load, memory by state, pressure, paging, network and disks as charts; each filesystem, disk
 //! and network interface as it was last.
 
 use std::collections::BTreeMap;
@@ -123,6 +123,7 @@ async fn detail(readings: &Readings<'_>, host: &Host) -> Result<Detail, QueryErr
         load(readings, &filter, usage.cpus).await?,
         memory(readings, &filter, usage.memory_limit_bytes).await?,
         pressure(readings, &filter).await?,
+        paging(readings, &filter).await?,
         directed(
             "network",
             &network.summed(&[DIRECTION], leaves_the_host),
@@ -238,6 +239,35 @@ async fn pressure(readings: &Readings<'_>, filter: &Filter) -> Result<Chart, Que
         is_stacked: false,
         limit: None,
         step_ms: stalls.step_ms,
+        lines,
+    })
+}
+
+/// Pages that came from disk or went there: those swapped, and the faults that had to wait for one.
+async fn paging(readings: &Readings<'_>, filter: &Filter) -> Result<Chart, QueryError> {
+    const FAULT_TYPE: &str = "system_paging_fault_type";
+    const PAGING_DIRECTION: &str = "system_paging_direction";
+    let swapped = readings
+        .rates("system.paging.operations", filter, &[PAGING_DIRECTION])
+        .await?;
+    let faults = readings
+        .rates("system.paging.faults", filter, &[FAULT_TYPE])
+        .await?;
+    let mut lines = swapped.lines(PAGING_DIRECTION, &["in", "out"]);
+    for line in &mut lines {
+        line.name.insert_str(0, "swapped ");
+    }
+    let faults = faults.only(FAULT_TYPE, "major").lines("", &[]);
+    lines.extend(faults.into_iter().map(|line| Line {
+        name: "major faults".to_owned(),
+        ..line
+    }));
+    Ok(Chart {
+        name: "paging",
+        unit: Unit::PerSecond,
+        is_stacked: false,
+        limit: None,
+        step_ms: swapped.step_ms,
         lines,
     })
 }
