@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::Write,
     path::Path,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::{Value, json};
@@ -140,6 +140,57 @@ async fn a_line_with_a_trace_id_joins_its_trace() {
             .contains("the stock of 7 is low"),
         "{record}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_container_prints_has_its_name_and_joins_its_trace() {
+    let Some(mut stack) = Stack::start(1).await else {
+        return;
+    };
+    let sent = stack.app(0).get("/").await;
+    let id = "4f1d2c3b5a6978897a6b5c4d3e2f10014f1d2c3b5a6978897a6b5c4d3e2f1001";
+    let folder = stack.docker_folder().join(id);
+    fs::create_dir_all(&folder).unwrap();
+    let config = json!({
+        "ID": id,
+        "Name": "/shop-stock-1",
+        "Config": {"Image": "registry/stock:1.2", "Labels": {
+            "com.docker.compose.project": "shop",
+            "com.docker.compose.service": "stock",
+        }},
+    });
+    fs::write(folder.join("config.v2.json"), config.to_string()).unwrap();
+    let message = json!({"level": "error", "message": "no stock", "trace_id": sent.trace_id});
+    let time = humantime::format_rfc3339_nanos(SystemTime::now()).to_string();
+    let line = json!({
+        "log": format!("{message}\n"),
+        "stream": "stderr",
+        "time": time,
+    });
+    fs::write(folder.join(format!("{id}-json.log")), format!("{line}\n")).unwrap();
+    stack.start_agent().await;
+    let record = until("the record of the container", || async {
+        let path = format!(
+            "/api/logs?container=shop-stock-1&trace_id={}",
+            sent.trace_id
+        );
+        stack.lens.list(&path, "logs").await.pop()
+    })
+    .await;
+    assert_eq!(record["body"], "no stock");
+    assert_eq!(record["severity"], "ERROR");
+    assert_eq!(record["time"], time.as_str());
+    assert_eq!(record["attributes"]["log.iostream"], "stderr");
+    let container = stack
+        .lens
+        .get(&format!("/api/containers/{id}"))
+        .await
+        .unwrap();
+    assert_eq!(container["name"], "shop-stock-1");
+    assert_eq!(container["image"], "registry/stock:1.2");
+    assert_eq!(container["compose_project"], "shop");
+    assert_eq!(container["compose_service"], "stock");
+    assert_eq!(container["host"], host_name().as_str());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -123,7 +123,6 @@ async fn the_host_of_the_agent_has_its_page_with_charts() {
     with_browser(async move |client| {
         client.goto(&lens.url("/hosts?since=5m")).await.unwrap();
         find(&client, "[data-testid=host]").await;
-        picture(&client, "hosts.png").await;
         click(&client, "[data-testid=host] a").await;
         let name = find(&client, "h1").await.text().await.unwrap();
         assert_eq!(name, listed["name"].as_str().unwrap());

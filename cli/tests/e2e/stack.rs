@@ -162,14 +162,21 @@ impl Stack {
         self.folder.path().join("logs").join(name)
     }
 
-    /// The agent measures this machine, and reads [`Self::log_file`]s.
+    /// Docker's folder of containers, as the agent knows it.
+    pub(crate) fn docker_folder(&self) -> PathBuf {
+        self.folder.path().join("docker")
+    }
+
+    /// The agent measures this machine, and reads [`Self::log_file`]s and the logs in [`Self::docker_folder`].
     pub(crate) async fn start_agent(&mut self) {
         let folder = self.folder.path();
         let config = folder.join("agent.yaml");
         let text = format!(
             "endpoint: http://127.0.0.1:{}\n\
              state_dir: {folder}/agent\n\
-             logs: {{containers: false, files: [{{include: [{folder}/logs/*.log], parse: auto}}]}}\n\
+             logs:\n\
+             \x20 containers: {{docker: {folder}/docker, kubernetes: false, parse: auto}}\n\
+             \x20 files: [{{include: [{folder}/logs/*.log], parse: auto}}]\n\
              metrics: {{host: {{interval: 1s}}, containers: {{interval: 1s}}}}\n",
             self.ports.otlp_grpc,
             folder = folder.display(),

@@ -1,4 +1,4 @@
-//! One host over a range: CPU by mode, load, memory by state, pressure, paging, network and disks as charts; each filesystem, disk
+//! One host over a range: CPU by mode, load, memory by state, pressure, network, disks and paging as charts; each filesystem, disk
 //! and network interface as it was last.
 
 use std::collections::BTreeMap;
@@ -123,7 +123,6 @@ async fn detail(readings: &Readings<'_>, host: &Host) -> Result<Detail, QueryErr
         load(readings, &filter, usage.cpus).await?,
         memory(readings, &filter, usage.memory_limit_bytes).await?,
         pressure(readings, &filter).await?,
-        paging(readings, &filter).await?,
         directed(
             "network",
             &network.summed(&[DIRECTION], leaves_the_host),
@@ -136,6 +135,7 @@ async fn detail(readings: &Readings<'_>, host: &Host) -> Result<Detail, QueryErr
             DISK_DIRECTION,
             &["read", "write"],
         ),
+        paging(readings, &filter).await?,
     ];
     charts.retain(|chart| chart.lines.iter().any(|line| !line.points.is_empty()));
     Ok(Detail {
