@@ -2,9 +2,12 @@
 
 TARGET := $${CARGO_TARGET_DIR:-target}
 
+# The agent is for Linux only.
+AGENT := $(if $(filter Linux,$(shell uname -s)),-p trivium-agent)
+
 # Builds what is missing, starts everything with a little traffic, prints the address of the page; Ctrl-C stops it.
 up:
-	cargo build --release -p trivium-cli -p trivium-app -p trivium-lens
+	cargo build --release -p trivium-cli -p trivium-app -p trivium-lens $(AGENT)
 	@exec "$(TARGET)/release/trivium" up --traffic
 
 # Format, clippy, docs, unit, integration and end-to-end tests with the real Collector, the page in a real browser.

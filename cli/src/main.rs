@@ -28,7 +28,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start lens, the Collector and the app; stop them all on Ctrl-C
+    /// Start lens, the Collector, the agent and the app; stop them all on Ctrl-C
     Up(up::Options),
     /// Send the traffic of simulated users and report latencies and failures
     Load(load::Options),

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+/// The name of whoever sends none, as OpenTelemetry has it.
+pub const UNKNOWN_SERVICE: &str = "unknown_service";
+
 /// The identity of a process, shared by its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Resource {
-    /// `service.name`, or `unknown_service` when it is absent.
+    /// `service.name`, or [`UNKNOWN_SERVICE`] when it is absent.
     pub service_name: String,
     /// `service.namespace`, or empty.
     pub service_namespace: String,

@@ -98,6 +98,8 @@ async fn supervise(
         tracing::warn!("{warning}");
     }
     let mut pipeline = Pipeline::start(&config).await?;
+    // `trivium up` waits for this line: no port says that the agent is ready.
+    tracing::info!("running; sending to {}", config.endpoint_text());
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -22,7 +22,7 @@ use nix::{
 use tokio::process::{Child, Command};
 
 use super::{
-    parts::Part,
+    parts::{Part, Ready},
     state::{PartState, StateDir},
 };
 use crate::{progress::Step, signals::StopSignals, tail};
@@ -105,7 +105,7 @@ impl Group {
         let http = self.http.clone();
         tokio::select! {
             error = self.first_exit() => Err(error),
-            result = until_ready(&http, ready) => match result {
+            result = until_ready(&http, ready, &log) => match result {
                 Ok(()) => { step.done("ready"); Ok(()) }
                 Err(check) => Err(PartError::NotReady { name, check, log }),
             },
@@ -224,14 +224,22 @@ impl Running {
     }
 }
 
-/// Asks until there is a 200; the error is what the last check saw.
-async fn until_ready(http: &reqwest::Client, url: reqwest::Url) -> Result<(), String> {
+/// Checks until it is; the error is what the last check saw.
+async fn until_ready(http: &reqwest::Client, ready: Ready, log: &Path) -> Result<(), String> {
     let deadline = Instant::now() + READY_DEADLINE;
     loop {
-        let seen = match http.get(url.clone()).send().await {
-            Ok(answer) if answer.status().is_success() => return Ok(()),
-            Ok(answer) => format!("{url} answers {}", answer.status()),
-            Err(_) => format!("nothing answers at {url}"),
+        let seen = match &ready {
+            Ready::Answers(url) => match http.get(url.clone()).send().await {
+                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) => format!("{url} answers {}", answer.status()),
+                Err(_) => format!("nothing answers at {url}"),
+            },
+            // Of this start, as the log begins with it.
+            Ready::Prints(end) => match std::fs::read_to_string(log) {
+                Ok(text) if text.lines().any(|line| line.ends_with(end)) => return Ok(()),
+                Ok(_) => format!("it has not printed `{end}`"),
+                Err(error) => format!("cannot read what it prints: {error}"),
+            },
         };
         if Instant::now() > deadline {
             return Err(seen);

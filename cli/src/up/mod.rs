@@ -5,6 +5,7 @@
 //! got the chance to flush. Nothing is restarted: a crash ends the stack and is shown. Only `kill -9` of this process
 //! leaves the parts behind; the next start then names them as holders of its ports.
 
+mod agent;
 mod backends;
 mod group;
 mod holder;
@@ -24,11 +25,12 @@ use crate::{
     root::{self, RootError},
     signals::{SignalError, StopSignals},
 };
+use agent::{Logs, LogsError};
 use backends::{BackendError, Backends};
 use group::{Group, PartError};
 use listen::{Listen, ListenError};
 use parts::Stack;
-use programs::{ProgramError, Programs};
+use programs::{HAS_AGENT, ProgramError, Programs};
 use state::{StateDir, StateError};
 
 /// `trivium up`
@@ -49,6 +51,8 @@ pub(crate) struct Options {
     #[arg(long)]
     traffic: bool,
     #[command(flatten)]
+    logs: Logs,
+    #[command(flatten)]
     listen: Listen,
 }
 
@@ -60,6 +64,7 @@ pub(crate) enum UpError {
     State(#[from] StateError),
     Root(#[from] RootError),
     Backend(#[from] BackendError),
+    Logs(#[from] LogsError),
     Listen(#[from] ListenError),
     Program(#[from] ProgramError),
     Otelcol(#[from] OtelcolError),
@@ -96,9 +101,17 @@ async fn serve(
     let started = Instant::now();
     let root = root::find(options.root.as_deref())?;
     let backends = Backends::choose(&root, &options.backends)?;
+    let log_globs = options.logs.globs(HAS_AGENT)?;
     let listen = options.listen.claim(backends.include_lens())?;
     let programs = Programs::find_or_build(&root, &backends, state).await?;
     let collector = otelcol::locate(&options.collector, &root).await?;
+
+    let agent_config = state.agent_config();
+    if HAS_AGENT {
+        let endpoint = parts::origin(listen.otlp_grpc);
+        let agent_state = state.data().join("agent");
+        agent::write_config(&agent_config, &endpoint, &agent_state, &log_globs)?;
+    }
 
     let stack = Stack {
         root: &root,
@@ -106,6 +119,7 @@ async fn serve(
         listen: &listen,
         programs: &programs,
         collector: &collector,
+        agent_config: &agent_config,
         data: state.data(),
     };
     for part in stack.parts() {
@@ -116,6 +130,7 @@ async fn serve(
         &mut io::stdout(),
         &listen,
         backends.include_lens(),
+        programs.agent.is_some().then_some(agent_config.as_path()),
         &state.logs(),
         started.elapsed(),
     )?;

@@ -24,10 +24,18 @@ pub(super) struct Part {
     pub(super) arguments: Vec<OsString>,
     /// Its settings as environment variables, on top of the ones inherited.
     pub(super) environment: Vec<(&'static str, OsString)>,
-    /// Answers 200 once the part does its work.
-    pub(super) ready: Url,
+    pub(super) ready: Ready,
     /// What state.json tells about where it listens, by label.
     pub(super) addresses: Vec<(&'static str, Url)>,
+}
+
+/// How one knows that a part does its work.
+#[derive(Debug, Clone)]
+pub(super) enum Ready {
+    /// This answers 200.
+    Answers(Url),
+    /// It has printed a line that ends so, as it opens no port.
+    Prints(String),
 }
 
 /// All that the parts are made from.
@@ -38,6 +46,7 @@ pub(super) struct Stack<'a> {
     pub(super) listen: &'a Listen,
     pub(super) programs: &'a Programs,
     pub(super) collector: &'a Path,
+    pub(super) agent_config: &'a Path,
     /// Folder of databases and queues.
     pub(super) data: PathBuf,
 }
@@ -50,8 +59,12 @@ impl Stack<'_> {
             .lens
             .as_ref()
             .map(|program| self.lens(program.clone()));
+        let agent = self.programs.agent.as_ref();
+        let agent = agent.map(|program| self.agent(program.clone()));
         lens.into_iter()
-            .chain([self.collector(), self.app()])
+            .chain([self.collector()])
+            .chain(agent)
+            .chain([self.app()])
             .collect()
     }
 
@@ -70,7 +83,7 @@ impl Stack<'_> {
             program,
             arguments: Vec::new(),
             environment,
-            ready: at(&page, "/readyz"),
+            ready: Ready::Answers(at(&page, "/readyz")),
             addresses: vec![
                 ("page", page),
                 ("ingest_http", url(listen.ingest_http)),
@@ -105,12 +118,23 @@ impl Stack<'_> {
                 .flat_map(|file| ["--config".into(), file.into()])
                 .collect(),
             environment,
-            ready: health.clone(),
+            ready: Ready::Answers(health.clone()),
             addresses: vec![
                 ("otlp_grpc", url(listen.otlp_grpc)),
                 ("otlp_http", url(listen.otlp_http)),
                 ("health", health),
             ],
+        }
+    }
+
+    fn agent(&self, program: PathBuf) -> Part {
+        Part {
+            name: "agent",
+            program,
+            arguments: vec!["run".into(), "--config".into(), self.agent_config.into()],
+            environment: Vec::new(),
+            ready: Ready::Prints(format!("running; sending to {}", self.otlp_grpc())),
+            addresses: Vec::new(),
         }
     }
 
@@ -126,7 +150,7 @@ impl Stack<'_> {
             program: self.programs.app.clone(),
             arguments: Vec::new(),
             environment,
-            ready: at(&http, "/readyz"),
+            ready: Ready::Answers(at(&http, "/readyz")),
             addresses: vec![("http", http)],
         }
     }
@@ -145,16 +169,17 @@ impl Stack<'_> {
         let mut environment: Vec<_> = intervals
             .map(|(variable, value)| (variable, value.into()))
             .collect();
-        environment.push((
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            text(&origin(self.listen.otlp_grpc)),
-        ));
+        environment.push(("OTEL_EXPORTER_OTLP_ENDPOINT", self.otlp_grpc().into()));
         environment
+    }
+
+    fn otlp_grpc(&self) -> String {
+        origin(self.listen.otlp_grpc)
     }
 }
 
 /// `http://ADDRESS` without the slash that [`Url`] puts at the end.
-fn origin(address: std::net::SocketAddr) -> String {
+pub(super) fn origin(address: std::net::SocketAddr) -> String {
     format!("http://{}", reachable(address))
 }
 

@@ -15,13 +15,19 @@ use crate::{
     progress::Step,
 };
 
+const AGENT: &str = "trivium-agent";
 const APP: &str = "trivium-app";
 const LENS: &str = "trivium-lens";
+
+/// Whether there is an agent for this system: it reads /proc and cgroups, and waits by inotify.
+pub(super) const HAS_AGENT: bool = cfg!(target_os = "linux");
 
 /// The executables to start.
 #[derive(Debug)]
 pub(super) struct Programs {
     pub(super) app: PathBuf,
+    /// Only on Linux.
+    pub(super) agent: Option<PathBuf>,
     /// Only when lens is one of the backends.
     pub(super) lens: Option<PathBuf>,
 }
@@ -59,8 +65,14 @@ impl Programs {
         } else {
             None
         };
+        let agent = if HAS_AGENT {
+            Some(find_or_build(AGENT, root, &log).await?)
+        } else {
+            None
+        };
         Ok(Self {
             app: find_or_build(APP, root, &log).await?,
+            agent,
             lens,
         })
     }

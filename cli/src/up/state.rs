@@ -5,7 +5,8 @@
 //! | `lock` | locked (flock) while `trivium up` runs; its text is that process's id |
 //! | `state.json` | while parts run: `{"pid", "backends": [name], "parts": [{"name", "pid", "log", "addresses": {label: URL}}]}` |
 //! | `logs/NAME.log` | what a part printed since its last start |
-//! | `data/` | lens.db, app.db and the Collector's queues; kept between runs |
+//! | `data/` | lens.db, app.db, the Collector's queues, the agent's offsets and spool; kept between runs |
+//! | `agent.yaml` | the agent's configuration, written at each start |
 
 use std::{
     collections::BTreeMap,
@@ -81,6 +82,11 @@ impl StateDir {
     /// The folder of the parts' databases and queues.
     pub(super) fn data(&self) -> PathBuf {
         self.path.join("data")
+    }
+
+    /// The agent's configuration file.
+    pub(super) fn agent_config(&self) -> PathBuf {
+        self.path.join("agent.yaml")
     }
 
     pub(super) fn logs(&self) -> PathBuf {

@@ -8,11 +8,12 @@ use std::{
 
 use super::listen::{Listen, url};
 
-/// `with_lens` says whether there is a page on this machine.
+/// `with_lens` says whether there is a page on this machine; `agent`: its configuration file, if it runs.
 pub(super) fn write(
     out: &mut impl Write,
     listen: &Listen,
     with_lens: bool,
+    agent: Option<&Path>,
     logs: &Path,
     took: Duration,
 ) -> io::Result<()> {
@@ -26,6 +27,9 @@ pub(super) fn write(
         let page = url(listen.lens);
         writeln!(out, "  page   {page}")?;
         writeln!(out, "  API    {page}api/services")?;
+        if agent.is_some() {
+            writeln!(out, "  hosts  {page}hosts")?;
+        }
     }
     writeln!(out, "  app    {app}")?;
     writeln!(
@@ -35,6 +39,9 @@ pub(super) fn write(
         url(listen.otlp_http)
     )?;
     writeln!(out, "  logs   {}", logs.display())?;
+    if let Some(config) = agent {
+        writeln!(out, "  agent  {}", config.display())?;
+    }
     writeln!(out, "\nTry a first request:\n")?;
     // The process id makes the address new at each start, so that the answer is never "taken".
     let email = format!("me-{}@example.com", std::process::id());

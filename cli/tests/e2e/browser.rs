@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 const PAUSE_MS: std::ops::Range<u64> = 200..4000;
 
-fn makes_pictures() -> bool {
+pub(crate) fn makes_pictures() -> bool {
     std::env::var("TRIVIUM_PICTURES").is_ok_and(|value| value == "1")
 }
 
@@ -40,7 +40,7 @@ async fn traffic(app: &App) {
     }
 }
 
-async fn find(client: &Client, selector: &str) -> fantoccini::elements::Element {
+pub(crate) async fn find(client: &Client, selector: &str) -> fantoccini::elements::Element {
     let element = client
         .wait()
         .at_most(DEADLINE)
@@ -51,7 +51,7 @@ async fn find(client: &Client, selector: &str) -> fantoccini::elements::Element 
 }
 
 /// The page that is looked at may be renewed between finding and clicking: then once more.
-async fn click(client: &Client, selector: &str) {
+pub(crate) async fn click(client: &Client, selector: &str) {
     let first = find(client, selector).await.click().await;
     if first.is_err() {
         find(client, selector).await.click().await.unwrap();
@@ -68,7 +68,7 @@ async fn count(client: &Client, selector: &str) -> usize {
     client.find_all(Locator::Css(selector)).await.unwrap().len()
 }
 
-async fn picture(client: &Client, name: &str) {
+pub(crate) async fn picture(client: &Client, name: &str) {
     if makes_pictures() {
         let png = client.screenshot().await.unwrap();
         std::fs::write(root().join("docs").join(name), png).unwrap();

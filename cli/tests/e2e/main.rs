@@ -5,12 +5,14 @@
 //! `trivium otelcol` finds. Where something is missing the test says so and ends well, but under `CI=true` it fails.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+mod agent;
 mod browser;
 mod client;
 mod collector_config;
 mod counts;
 mod exemplars;
 mod lens;
+mod machines;
 mod outages;
 mod part;
 mod secrets;

@@ -1,7 +1,8 @@
-//! lens, the Collector and any number of apps, on free ports, in a folder that vanishes; each can be stopped and started.
+//! lens, the Collector, any number of apps and the agent, on free ports, in a folder that vanishes; each can be stopped and started.
 
-use std::{net::TcpListener, path::PathBuf, process::Command};
+use std::{fs, net::TcpListener, path::PathBuf, process::Command};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{client::App, lens::Lens, part::Part, program, root, until};
@@ -19,6 +20,7 @@ pub(crate) struct Stack {
     lens_part: Option<Part>,
     otelcol_part: Option<Part>,
     apps: Vec<(App, Part)>,
+    agent_part: Option<Part>,
     folder: TempDir,
 }
 
@@ -66,8 +68,10 @@ impl Stack {
             lens_part: None,
             otelcol_part: None,
             apps: Vec::new(),
+            agent_part: None,
             folder: tempfile::tempdir().unwrap(),
         };
+        fs::create_dir(stack.folder.path().join("logs")).unwrap();
         stack.start_lens().await;
         stack.start_otelcol().await;
         for index in 0..apps {
@@ -151,6 +155,56 @@ impl Stack {
         .await;
         let part = ready(part, format!("{url}/readyz")).await;
         self.apps.push((App::at(url), part));
+    }
+
+    /// A file that the agent reads.
+    pub(crate) fn log_file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("logs").join(name)
+    }
+
+    /// Docker's folder of containers, as the agent knows it.
+    pub(crate) fn docker_folder(&self) -> PathBuf {
+        self.folder.path().join("docker")
+    }
+
+    /// The agent measures this machine, and reads [`Self::log_file`]s and the logs in [`Self::docker_folder`].
+    pub(crate) async fn start_agent(&mut self) {
+        let folder = self.folder.path();
+        let config = folder.join("agent.yaml");
+        let text = format!(
+            "endpoint: http://127.0.0.1:{}\n\
+             state_dir: {folder}/agent\n\
+             logs:\n\
+             \x20 containers: {{docker: {folder}/docker, kubernetes: false, parse: auto}}\n\
+             \x20 files: [{{include: [{folder}/logs/*.log], parse: auto}}]\n\
+             metrics: {{host: {{interval: 1s}}, containers: {{interval: 1s}}}}\n",
+            self.ports.otlp_grpc,
+            folder = folder.display(),
+        );
+        fs::write(&config, text).unwrap();
+        let mut command = Command::new(program("trivium-agent"));
+        command.arg("run").arg("--config").arg(config);
+        let mut part = Part::start(&mut command, self.folder.path(), "agent");
+        until("the agent runs", || {
+            part.assert_runs();
+            let is_running = part.output().contains("running; sending to");
+            async move { is_running.then_some(()) }
+        })
+        .await;
+        self.agent_part = Some(part);
+    }
+
+    pub(crate) async fn stop_agent(&mut self) {
+        let status = self.agent_part.take().unwrap().stop().await;
+        assert!(status.success(), "the agent ended with {status}");
+    }
+
+    /// Sends a request to the Collector as OTLP/HTTP with JSON. `signal`: `metrics`, `logs` or `traces`.
+    pub(crate) async fn send_otlp(&self, signal: &str, request: &Value) {
+        let url = format!("http://127.0.0.1:{}/v1/{signal}", self.ports.otlp_http);
+        let request = reqwest::Client::new().post(url).json(request);
+        let status = request.send().await.unwrap().status();
+        assert!(status.is_success(), "{status}");
     }
 
     pub(crate) async fn stop_lens(&mut self) {

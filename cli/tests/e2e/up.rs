@@ -1,6 +1,6 @@
 //! `trivium up` with the real parts.
 
-use std::{process::Command, time::Instant};
+use std::{fs::File, io::Write, process::Command, time::Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -35,6 +35,12 @@ fn page(output: &str) -> Option<String> {
     Some(url.trim_end_matches('/').to_owned())
 }
 
+async fn list(page: &str, path: &str, noun: &str) -> Option<Vec<Value>> {
+    let answer = reqwest::get(format!("{page}{path}")).await.ok()?;
+    let mut answer: Value = answer.json().await.ok()?;
+    serde_json::from_value(answer[noun].take()).ok()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_starts_in_five_seconds_shows_live_data_and_stops_clean() {
     if crate::collector().is_none() {
@@ -42,10 +48,14 @@ async fn it_starts_in_five_seconds_shows_live_data_and_stops_clean() {
     }
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
+    let log = folder.path().join("shop.log");
+    std::fs::write(&log, "").unwrap();
     for round in 0..2 {
         let started = Instant::now();
         let name = format!("up{round}");
-        let mut part = Part::start(&mut up(&state), folder.path(), &name);
+        let mut command = up(&state);
+        command.arg("--logs").arg(folder.path().join("sho?.log"));
+        let mut part = Part::start(&mut command, folder.path(), &name);
         let page = until("the address of the page", || {
             part.assert_runs();
             let page = page(&part.output());
@@ -58,15 +68,32 @@ async fn it_starts_in_five_seconds_shows_live_data_and_stops_clean() {
             assert!(seconds < 5.0, "the second start took {seconds} s");
         }
         until("requests counted in lens", || async {
-            let services = reqwest::get(format!("{page}/api/services")).await.ok()?;
-            let services: Value = services.json().await.ok()?;
-            let auth = services["services"]
-                .as_array()?
-                .iter()
-                .find(|service| service["name"] == "auth")?;
+            let services = list(&page, "/api/services", "services").await?;
+            let auth = services.iter().find(|service| service["name"] == "auth")?;
             (auth["request_rate"].as_f64()? > 0.0).then_some(())
         })
         .await;
+        until("this machine in lens", || async {
+            let hosts = list(&page, "/api/hosts", "hosts").await?;
+            (hosts.first()?["cpus"].as_f64()? > 0.0).then_some(())
+        })
+        .await;
+        let mut file = File::options().append(true).open(&log).unwrap();
+        writeln!(file, "round {round}").unwrap();
+        let path = format!("/api/logs?file={}&since=1h", log.display());
+        let bodies = until("the lines of the file that is named", || async {
+            let logs = list(&page, &path, "logs").await?;
+            let bodies = logs
+                .iter()
+                .rev()
+                .map(|log| log["body"].as_str().unwrap().to_owned());
+            let bodies: Vec<_> = bodies.collect();
+            (bodies.len() > round).then_some(bodies)
+        })
+        .await;
+        // The second run goes on where the first one stopped.
+        let written: Vec<_> = (0..=round).map(|round| format!("round {round}")).collect();
+        assert_eq!(bodies, written);
         part.signal(Signal::SIGINT);
         let status = part.exit().await;
         assert!(status.success(), "{status}:\n{}", part.output());

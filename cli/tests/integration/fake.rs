@@ -1,6 +1,6 @@
-//! Stand-ins for lens, the Collector and the app: this test program, started again by a small script.
+//! Stand-ins for lens, the Collector, the agent and the app: this test program, started again by a small script.
 //!
-//! Each answers 200 on its readiness address, notes its start and its stop in a common journal, and writes its settings
+//! Each answers 200 on its readiness address (the agent prints its line instead), notes its start and its stop in a common journal, and writes its settings
 //! to a file. `GET /crash` makes it print thirty lines and end with status 7. The variable `FAKE_BEHAVIOUR`, as
 //! `NAME=WORD`, makes one of them `exit` at once, or `ignore` SIGTERM.
 
@@ -32,6 +32,7 @@ impl Installation {
         for (program, name) in [
             ("trivium-lens", "lens"),
             ("otelcol", "otelcol"),
+            ("trivium-agent", "agent"),
             ("trivium-app", "app"),
         ] {
             let script = format!(
@@ -107,13 +108,27 @@ async fn live(name: &str, folder: &Path) {
     }
     let mut terminate = signal(SignalKind::terminate()).unwrap();
     let variable = match name {
-        "lens" => "LENS_LISTEN",
-        "otelcol" => "OTELCOL_HEALTH",
-        _ => "APP_LISTEN",
+        "lens" => Some("LENS_LISTEN"),
+        "otelcol" => Some("OTELCOL_HEALTH"),
+        "app" => Some("APP_LISTEN"),
+        _ => None,
     };
-    let listener = tokio::net::TcpListener::bind(env::var(variable).unwrap())
-        .await
-        .unwrap();
+    if let Some(variable) = variable {
+        listen(name, folder, &env::var(variable).unwrap()).await;
+    } else {
+        note(folder, &format!("{name} started"));
+        eprintln!("now  INFO running; sending to {}", endpoint());
+    }
+    terminate.recv().await;
+    if behaviour == format!("{name}=ignore") {
+        note(folder, &format!("{name} ignores SIGTERM"));
+        std::future::pending::<()>().await;
+    }
+    note(folder, &format!("{name} stopped"));
+}
+
+async fn listen(name: &str, folder: &Path, address: &str) {
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     note(folder, &format!("{name} started"));
     let requests = folder.join(format!("{name}.requests"));
     tokio::spawn(server::serve(
@@ -127,12 +142,16 @@ async fn live(name: &str, folder: &Path) {
             server::app(seen)
         }),
     ));
-    terminate.recv().await;
-    if behaviour == format!("{name}=ignore") {
-        note(folder, &format!("{name} ignores SIGTERM"));
-        std::future::pending::<()>().await;
-    }
-    note(folder, &format!("{name} stopped"));
+}
+
+/// Of the agent's configuration, `run --config FILE`.
+fn endpoint() -> String {
+    let arguments = env::var("FAKE_ARGUMENTS").unwrap();
+    let config = fs::read_to_string(arguments.strip_prefix("run --config ").unwrap()).unwrap();
+    let endpoint = config
+        .lines()
+        .find_map(|line| line.strip_prefix("endpoint: "));
+    endpoint.unwrap().to_owned()
 }
 
 fn note(folder: &Path, line: &str) {

@@ -122,7 +122,7 @@ fn the_parts_start_in_order_and_stop_in_reverse_on_ctrl_c() {
     let state = running.state();
     assert_eq!(state["pid"], running.child.id());
     assert_eq!(state["backends"], serde_json::json!(["lens"]));
-    for name in ["lens", "otelcol", "app"] {
+    for name in ["lens", "otelcol", "agent", "app"] {
         let pid = part(&state, name)["pid"].as_u64().unwrap();
         assert!(fs::exists(format!("/proc/{pid}")).unwrap(), "{name}");
         let log = part(&state, name)["log"].as_str().unwrap();
@@ -160,8 +160,10 @@ fn the_parts_start_in_order_and_stop_in_reverse_on_ctrl_c() {
     let order = [
         "lens started",
         "otelcol started",
+        "agent started",
         "app started",
         "app stopped",
+        "agent stopped",
         "otelcol stopped",
         "lens stopped",
     ];
@@ -215,13 +217,79 @@ fn each_part_gets_its_settings() {
 }
 
 #[test]
+fn the_agent_sends_to_the_collector_and_reads_the_logs_that_are_named() {
+    let installation = Installation::new();
+    let mut command = up(&installation);
+    // As a shell leaves the second one, which it has expanded.
+    command.args(["--logs", "/var/log/shop/*.log", "--logs", "a.log", "b.log"]);
+    command.current_dir(installation.path(""));
+    let running = Running::start(&installation, command);
+    let path = installation.path("state/agent.yaml");
+    let config = fs::read_to_string(&path).unwrap();
+    let otlp = address(&running.state(), "otelcol", "otlp_grpc");
+    let state = installation.path("state/data/agent");
+    for line in [
+        format!("endpoint: {otlp}\n"),
+        format!("state_dir: \"{}\"\n", state.display()),
+        "    - include: [\"/var/log/shop/*.log\"]\n".to_owned(),
+        format!(
+            "    - include: [\"{}\"]\n",
+            installation.path("a.log").display()
+        ),
+        format!(
+            "    - include: [\"{}\"]\n",
+            installation.path("b.log").display()
+        ),
+    ] {
+        assert!(config.contains(&line), "{line} is not in\n{config}");
+    }
+    assert_eq!(
+        installation.settings("agent")["arguments"],
+        format!("run --config {}", path.display())
+    );
+    let shown = format!("agent  {}\n", path.display());
+    assert!(running.welcome.contains(&shown), "{}", running.welcome);
+    let page = address(&running.state(), "lens", "page");
+    assert!(
+        running.welcome.contains(&format!("hosts  {page}/hosts\n")),
+        "{}",
+        running.welcome
+    );
+}
+
+#[test]
+fn a_folder_in_the_place_of_log_files_is_refused_before_anything_starts() {
+    let installation = Installation::new();
+    let folder = installation.path("clone");
+    let error = failure(
+        &up(&installation)
+            .arg("--logs")
+            .arg(&folder)
+            .output()
+            .unwrap(),
+    );
+    let folder = folder.display();
+    assert!(
+        error.contains(&format!(
+            "--logs {folder}: that is a folder; name its files, as '{folder}/*.log'"
+        )),
+        "{error}"
+    );
+    assert_eq!(installation.journal(), [""; 0]);
+}
+
+#[test]
 fn without_lens_among_the_backends_it_is_not_started() {
     let installation = Installation::new();
     let mut command = up(&installation);
     command.args(["--backends", "lgtm"]);
     let running = Running::start(&installation, command);
-    assert_eq!(installation.journal(), ["otelcol started", "app started"]);
+    assert_eq!(
+        installation.journal(),
+        ["otelcol started", "agent started", "app started"]
+    );
     assert!(!running.welcome.contains("page"), "{}", running.welcome);
+    assert!(!running.welcome.contains("hosts"), "{}", running.welcome);
     let collector = installation.settings("otelcol");
     assert!(
         collector["arguments"]
@@ -269,7 +337,10 @@ fn a_crash_is_shown_with_its_last_lines_and_ends_the_stack() {
         (shown[0], shown[19]),
         ("    crash line 11", "    crash line 30")
     );
-    assert_eq!(installation.journal()[3..], ["app stopped", "lens stopped"]);
+    assert_eq!(
+        installation.journal()[4..],
+        ["app stopped", "agent stopped", "lens stopped"]
+    );
 }
 
 #[test]
@@ -289,6 +360,25 @@ fn a_part_that_does_not_start_stops_those_before_it() {
         "{error}"
     );
     assert_eq!(installation.journal(), ["lens started", "lens stopped"]);
+}
+
+#[test]
+fn an_agent_that_does_not_start_is_shown_with_what_it_printed() {
+    let installation = Installation::new();
+    let output = up(&installation)
+        .env("FAKE_BEHAVIOUR", "agent=exit")
+        .output()
+        .unwrap();
+    let error = failure(&output);
+    assert!(
+        error.contains("agent ended by itself (exit status: 3)"),
+        "{error}"
+    );
+    assert!(
+        error.contains("    agent does not like its settings\n"),
+        "{error}"
+    );
+    assert!(!installation.journal().contains(&"app started".to_owned()));
 }
 
 #[test]

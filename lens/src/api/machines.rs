@@ -10,7 +10,7 @@
 //!
 //! A container is asked for by its id, an abbreviated id of at least 12 digits, or its name. Values that end in `_ratio` are
 //! shares from 0 to 1, those in `_bytes` bytes; a value that nobody has sent is null. A chart has a `unit`
-//! (`ratio`, `bytes`, `bytes_per_second`, `cpus`), a `limit` or null, and `lines` of `points`, each at the end of a step.
+//! (`ratio`, `bytes`, `bytes_per_second`, `per_second`, `cpus`), a `limit` or null, and `lines` of `points`, each at the end of a step.
 
 use axum::Json;
 use axum::extract::{Path, State};

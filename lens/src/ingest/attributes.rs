@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, Key
 use opentelemetry_proto::tonic::resource::v1::Resource as ProtoResource;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
-use crate::model::Resource;
+use crate::model::{Resource, UNKNOWN_SERVICE};
 
 /// Attributes as one JSON object, in their order.
 pub(super) struct Attributes<'a>(pub(super) &'a [KeyValue]);
@@ -108,7 +108,7 @@ pub(super) fn resource(resource: Option<ProtoResource>) -> Arc<Resource> {
     let text = |key| string(&attributes, key).unwrap_or_default().to_owned();
     Arc::new(Resource {
         service_name: string(&attributes, "service.name")
-            .unwrap_or("unknown_service")
+            .unwrap_or(UNKNOWN_SERVICE)
             .to_owned(),
         service_namespace: text("service.namespace"),
         service_instance_id: text("service.instance.id"),

@@ -121,6 +121,9 @@ fn figures(used: &Used) -> Markup {
     html! {
         dl.figures {
             div { dt { "CPUs" } dd data-testid="cpu" { (format::cpus_or_dash(usage.cpu)) } }
+            @if let Some(seconds) = usage.throttled_seconds_per_second {
+                div { dt { "Throttled" } dd data-testid="throttled" { (format::duration(seconds)) small { " a second" } } }
+            }
             div { dt { "Memory" } dd data-testid="memory" {
                 (format::bytes_or_dash(usage.memory_bytes))
                 @if let Some((used, limit)) = memory { small { " / " (format::bytes(limit)) ", " (format::percent(used / limit)) } }
@@ -129,6 +132,7 @@ fn figures(used: &Used) -> Markup {
             div { dt { "Sent" } dd { (format::bytes_rate_or_dash(usage.network_transmit_bytes_per_second)) } }
             div { dt { "Read" } dd { (format::bytes_rate_or_dash(usage.disk_read_bytes_per_second)) } }
             div { dt { "Written" } dd { (format::bytes_rate_or_dash(usage.disk_write_bytes_per_second)) } }
+            @if let Some(pids) = usage.pids { div { dt { "Processes" } dd data-testid="pids" { (pids) } } }
             div { dt { "Up" } dd { (format::uptime_or_dash(usage.uptime_seconds)) } }
         }
     }

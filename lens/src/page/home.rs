@@ -13,7 +13,7 @@ use crate::AppState;
 use crate::api::Params;
 use crate::query::selection::Selection;
 use crate::query::series::{Filter, Labels};
-use crate::query::services::{self, SERVICE_NAME, Service};
+use crate::query::services::{self, Requests, SERVICE_NAME, Service};
 use crate::query::time::Range;
 use crate::query::traces::{self, Wanted};
 
@@ -27,7 +27,9 @@ pub(super) async fn page(
     let view = View::read(&uri, params, &[])?;
     let pool = state.store.readers();
     let requests = services::request_durations(pool, &Filter::default(), view.range).await?;
-    let services = services::services(pool, view.range, &requests).await?;
+    let mut services = services::services(pool, view.range, &requests).await?;
+    // What serves no HTTP, as the Collector and an agent, is not what one comes for.
+    services.sort_by_key(|service| service.requests.request_rate.is_none());
     let wanted = Wanted {
         service: None,
         route: None,
@@ -80,19 +82,26 @@ fn table(view: &View, services: &[Service], requests: &Selection) -> Markup {
                     tr data-testid="service" {
                         td.name { a href=(view.service_link(&service.name)) { (colours.name(&service.name)) } }
                         td.spark { (lines::sparkline(view.range, requests.steps.step_ms, &rates(&service.name))) }
-                        (number("Rate", &format::rate_or_dash(service.requests.request_rate)))
-                        td.number data-label="Errors" class=[failing(service.requests.error_ratio)] {
-                            (format::percent_or_dash(service.requests.error_ratio))
-                        }
-                        (number("p50", &format::duration_or_dash(service.requests.p50_seconds)))
-                        (number("p95", &format::duration_or_dash(service.requests.p95_seconds)))
-                        (number("p99", &format::duration_or_dash(service.requests.p99_seconds)))
+                        @if service.requests.request_rate.is_some() { (figures(&service.requests)) }
+                        @else { td.none colspan="5" { "serves no HTTP requests" } }
                         (number("Instances", &service.instances.to_string()))
                         td.number data-label="Last seen" title=(service.last_seen) { (last_seen(view.range, seen_ns, view.now_ns)) }
                     }
                 }
             }
         }
+    }
+}
+
+fn figures(requests: &Requests) -> Markup {
+    html! {
+        (number("Rate", &format::rate_or_dash(requests.request_rate)))
+        td.number data-label="Errors" class=[failing(requests.error_ratio)] {
+            (format::percent_or_dash(requests.error_ratio))
+        }
+        (number("p50", &format::duration_or_dash(requests.p50_seconds)))
+        (number("p95", &format::duration_or_dash(requests.p95_seconds)))
+        (number("p99", &format::duration_or_dash(requests.p99_seconds)))
     }
 }
 

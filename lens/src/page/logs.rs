@@ -12,6 +12,7 @@ use super::view::View;
 use super::{format, machines};
 use crate::AppState;
 use crate::api::{Params, log_range};
+use crate::model::UNKNOWN_SERVICE;
 use crate::query::logs::{self, LEVELS, LogRecord, Wanted};
 use crate::query::services;
 
@@ -129,15 +130,17 @@ fn of_machine(params: &Params) -> Markup {
 
 /// The records, each with its details folded.
 pub(super) fn list(view: &View, records: &[LogRecord]) -> Markup {
-    let colours = Colours::of(records.iter().map(|record| record.service.as_str()));
+    let colours = Colours::of(records.iter().map(writer));
     html! {
         div.logs {
             @for record in records {
                 details.log data-testid="log" {
                     summary {
                         time datetime=(record.time) title=(record.time) { (format::clock(record.time_ns)) }
-                        span class={ "severity " (record.severity.to_ascii_lowercase()) } { (record.severity) }
-                        (colours.name(&record.service))
+                        span class={ "severity " (record.severity.to_ascii_lowercase()) } {
+                            @if record.severity_number > 0 { (record.severity) }
+                        }
+                        (colours.name(writer(record)))
                         span.text {
                             (record.body)
                             @if !record.event_name.is_empty() { span.event { (record.event_name) } }
@@ -153,6 +156,20 @@ pub(super) fn list(view: &View, records: &[LogRecord]) -> Markup {
             }
         }
     }
+}
+
+/// Who wrote it: its service, or where an agent found it, as most files and many containers belong to no named service.
+fn writer(record: &LogRecord) -> &str {
+    if record.service != UNKNOWN_SERVICE {
+        return &record.service;
+    }
+    let container = record.resource.get("container.name");
+    let file = record.attributes.get("log.file.name");
+    let names = [container, file].into_iter().flatten();
+    names
+        .filter_map(Value::as_str)
+        .next()
+        .unwrap_or(&record.service)
 }
 
 fn detail(view: &View, record: &LogRecord) -> Markup {

@@ -26,6 +26,7 @@ fn words(chart: &Chart, of_host: bool) -> (&'static str, &'static str, &'static 
             "system.linux.psi.time",
             "",
         ),
+        ("paging", _) => ("Paging to and from disk", "system.paging.operations", ""),
         ("network", true) => ("Network", "system.network.io", ""),
         ("disk", true) => ("Disks", "system.disk.io", ""),
         ("cpu", false) => ("CPUs in use", "container.cpu.time", "limit"),
@@ -196,7 +197,8 @@ pub(super) fn no_agent(what: &str) -> Markup {
     html! {
         section.empty data-testid="no-agent" {
             h1 { "No agent has sent metrics of " (what) " in this range" }
-            p { "lens shows what " code { "trivium-agent" } " on each host sends through the Collector. Write " code { "agent.yaml" } ":" }
+            p { "lens shows what " code { "trivium-agent" } " on each host sends through the Collector; " code { "trivium up" }
+                " starts one. On another host write " code { "agent.yaml" } ":" }
             pre { code {
                 "endpoint: http://127.0.0.1:4317\n"
                 "logs:\n"

@@ -29,6 +29,10 @@ pub struct Usage {
     pub disk_read_bytes_per_second: Option<f64>,
     /// Written to disks.
     pub disk_write_bytes_per_second: Option<f64>,
+    /// In each second, how long its tasks had to wait because it had used up the CPU time it may use; a task each.
+    pub throttled_seconds_per_second: Option<f64>,
+    /// Processes and threads.
+    pub pids: Option<f64>,
     /// How long it has been running.
     pub uptime_seconds: Option<f64>,
     /// CPUs over time.
@@ -96,6 +100,8 @@ pub struct Meters {
     memory_limit: Tracks,
     network: Tracks,
     disk: Tracks,
+    throttled: Tracks,
+    pids: Tracks,
     uptime: Tracks,
 }
 
@@ -123,6 +129,17 @@ impl Meters {
                 .rates("container.network.io", filter, &network)
                 .await?,
             disk: readings.rates("container.disk.io", filter, &disk).await?,
+            // As the Collector's own receivers call these two, in nanoseconds.
+            throttled: readings
+                .rates(
+                    "container.cpu.throttling_data.throttled_time",
+                    filter,
+                    &IDENTITY,
+                )
+                .await?,
+            pids: readings
+                .gauges("container.pids.count", filter, &IDENTITY)
+                .await?,
             uptime: readings
                 .gauges("container.uptime", filter, &IDENTITY)
                 .await?,
@@ -154,6 +171,8 @@ impl Meters {
             network_transmit_bytes_per_second: network("transmit"),
             disk_read_bytes_per_second: disk("read"),
             disk_write_bytes_per_second: disk("write"),
+            throttled_seconds_per_second: self.throttled.value(identity).map(|nanos| nanos / 1e9),
+            pids: self.pids.value(identity),
             uptime_seconds: self.uptime.value(identity),
             cpu_points: self.cpu.points(identity).to_vec(),
         }

@@ -1,4 +1,4 @@
-//! One host over a range: CPU by mode, load, memory by state, pressure, network and disks as charts; each filesystem, disk
+//! One host over a range: CPU by mode, load, memory by state, pressure, network, disks and paging as charts; each filesystem, disk
 //! and network interface as it was last.
 
 use std::collections::BTreeMap;
@@ -135,6 +135,7 @@ async fn detail(readings: &Readings<'_>, host: &Host) -> Result<Detail, QueryErr
             DISK_DIRECTION,
             &["read", "write"],
         ),
+        paging(readings, &filter).await?,
     ];
     charts.retain(|chart| chart.lines.iter().any(|line| !line.points.is_empty()));
     Ok(Detail {
@@ -238,6 +239,35 @@ async fn pressure(readings: &Readings<'_>, filter: &Filter) -> Result<Chart, Que
         is_stacked: false,
         limit: None,
         step_ms: stalls.step_ms,
+        lines,
+    })
+}
+
+/// Pages that came from disk or went there: those swapped, and the faults that had to wait for one.
+async fn paging(readings: &Readings<'_>, filter: &Filter) -> Result<Chart, QueryError> {
+    const FAULT_TYPE: &str = "system_paging_fault_type";
+    const PAGING_DIRECTION: &str = "system_paging_direction";
+    let swapped = readings
+        .rates("system.paging.operations", filter, &[PAGING_DIRECTION])
+        .await?;
+    let faults = readings
+        .rates("system.paging.faults", filter, &[FAULT_TYPE])
+        .await?;
+    let mut lines = swapped.lines(PAGING_DIRECTION, &["in", "out"]);
+    for line in &mut lines {
+        line.name.insert_str(0, "swapped ");
+    }
+    let faults = faults.only(FAULT_TYPE, "major").lines("", &[]);
+    lines.extend(faults.into_iter().map(|line| Line {
+        name: "major faults".to_owned(),
+        ..line
+    }));
+    Ok(Chart {
+        name: "paging",
+        unit: Unit::PerSecond,
+        is_stacked: false,
+        limit: None,
+        step_ms: swapped.step_ms,
         lines,
     })
 }

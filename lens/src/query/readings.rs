@@ -44,6 +44,8 @@ pub enum Unit {
     Bytes,
     /// Bytes per second.
     BytesPerSecond,
+    /// Times per second.
+    PerSecond,
     /// CPUs, or as many as there are tasks for.
     Cpus,
 }

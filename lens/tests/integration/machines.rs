@@ -4,7 +4,8 @@ use fantoccini::Locator;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::machines_sample::{CONTAINER_ID, HOST, MIB, OTHER_ID, TRACE, seeded};
+use crate::ingest_metrics::snappy;
+use crate::machines_sample::{CONTAINER_ID, HOST, MIB, OTHER_ID, TRACE, of_host, seeded};
 use crate::support::TestLens;
 use crate::webdriver::{console, with_browser};
 
@@ -63,6 +64,8 @@ async fn a_host_shows_what_its_agent_measured() {
     near(last_value(line(charts, "memory", "cached")), 2_048.0 * MIB);
     near(last_value(line(charts, "load", "1m")), 1.5);
     near(last_value(line(charts, "pressure", "io")), 0.2);
+    near(last_value(line(charts, "paging", "swapped out")), 4.0);
+    near(last_value(line(charts, "paging", "major faults")), 3.0);
     near(last_value(line(charts, "network", "transmit")), 2.0 * MIB);
     near(last_value(line(charts, "disk", "write")), 2.0 * MIB);
 
@@ -113,6 +116,8 @@ async fn a_container_is_one_whatever_tells_of_it() {
         near(&container["network_receive_bytes_per_second"], MIB);
         near(&container["disk_write_bytes_per_second"], 2.0 * MIB);
         near(&container["uptime_seconds"], 900.0);
+        near(&container["throttled_seconds_per_second"], 0.2);
+        near(&container["pids"], 12.0);
         near(last_value(line(&container["charts"], "cpu", "user")), 0.5);
         near(
             last_value(line(&container["charts"], "memory", "usage")),
@@ -181,6 +186,26 @@ async fn without_an_agent_the_pages_say_how_to_start_one() {
         let body = reqwest::get(address).await.unwrap().text().await.unwrap();
         assert!(body.contains("trivium-agent run --config"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn where_an_agent_found_no_container_nobody_is_told_to_start_one() {
+    let lens = TestLens::start().await;
+    let answer = lens
+        .post("/api/v1/write", Some("snappy"), snappy(of_host()))
+        .await;
+    assert_eq!(answer.status(), 204);
+    let page = async |path: &str| {
+        let address = format!("http://{}{path}", lens.lens.page);
+        reqwest::get(address).await.unwrap().text().await.unwrap()
+    };
+    for path in ["/containers", &format!("/containers?host={HOST}")] {
+        let body = page(path).await;
+        assert!(body.contains("No container ran in this range"), "{path}");
+        assert!(!body.contains("trivium-agent run"), "{path}");
+    }
+    let body = page("/containers?host=node-2").await;
+    assert!(body.contains("trivium-agent run --config"), "{body}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

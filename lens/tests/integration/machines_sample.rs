@@ -65,7 +65,7 @@ fn named(metric: &str, labels: &[(&str, &str)], first: f64, step: f64) -> TimeSe
 }
 
 /// What the agent sends of a host with two CPUs and 8 GiB, 30 % busy.
-fn of_host() -> Vec<TimeSeries> {
+pub(crate) fn of_host() -> Vec<TimeSeries> {
     let host = ("host_name", HOST);
     let of = |metric: &str, labels: &[(&str, &str)], first: f64, step: f64| {
         named(metric, &[labels, &[host]].concat(), first, step)
@@ -91,6 +91,14 @@ fn of_host() -> Vec<TimeSeries> {
             6.0,
         ),
     ];
+    for (direction, each) in [("in", 30.0), ("out", 60.0)] {
+        let labels = [("system_paging_direction", direction)];
+        all.push(of("system_paging_operations_total", &labels, 0.0, each));
+    }
+    for (kind, each) in [("major", 45.0), ("minor", 1_500.0)] {
+        let labels = [("system_paging_fault_type", kind)];
+        all.push(of("system_paging_faults_total", &labels, 0.0, each));
+    }
     for (mode, seconds) in [
         ("user", 6.0),
         ("system", 3.0),
@@ -191,6 +199,13 @@ fn of_container(own: &[(&str, &str)], user_seconds: f64) -> Vec<TimeSeries> {
             30.0 * MIB,
         ),
         of("container_uptime_seconds", &[], 600.0, 15.0),
+        of("container_pids_count", &[], 12.0, 0.0),
+        of(
+            "container_cpu_throttling_data_throttled_time_nanoseconds_total",
+            &[],
+            0.0,
+            3e9,
+        ),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reqwest::StatusCode;
 use serde_json::json;
-use trivium_lens::model::{Batch, LogRecord, Resource, Span};
+use trivium_lens::model::{Batch, LogRecord, Resource, Span, UNKNOWN_SERVICE};
 
 use crate::sample;
 use crate::seed::{SeededLens, log_record, resource, server_span, span_id, trace_id};
@@ -88,6 +88,41 @@ async fn every_page_escapes_what_programs_sent() {
             "{page} shows it"
         );
     }
+}
+
+#[tokio::test]
+async fn a_record_of_no_named_service_is_shown_by_its_container_or_its_file() {
+    let now_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap() - 1_000_000_000;
+    let nobody = resource(UNKNOWN_SERVICE, "");
+    let container = Arc::new(Resource {
+        attributes: json!({"container.name": "shop-db-1"}).to_string(),
+        ..Resource::clone(&nobody)
+    });
+    let named = resource("auth", "a");
+    let of = |resource: &Arc<Resource>, body: &str| LogRecord {
+        severity: 0,
+        attributes: json!({"log.file.name": "shop.log"}).to_string(),
+        ..log_record(resource, now_ns, body)
+    };
+    let lens = SeededLens::start(Batch {
+        logs: vec![
+            of(&nobody, "one"),
+            of(&container, "two"),
+            of(&named, "three"),
+        ],
+        ..Batch::default()
+    })
+    .await;
+    let (_, body) = html(&lens, "/logs").await;
+    let writers: Vec<_> = body
+        .split("<span class=\"service ")
+        .skip(1)
+        .map(|part| &part[part.find('>').unwrap() + 1..part.find('<').unwrap()])
+        .collect();
+    assert_eq!(writers, ["auth", "shop-db-1", "shop.log"]);
+    assert!(!body.contains("UNSPECIFIED"), "a level that nobody sent");
+    let (_, body) = html(&lens, "/").await;
+    assert_eq!(body.matches("serves no HTTP requests").count(), 2);
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ fn levels(chart: &Chart) -> Vec<Level> {
 fn top(unit: Unit, max: f64, limit: Option<f64>) -> f64 {
     let free = match unit {
         Unit::Bytes | Unit::BytesPerSecond => binary_top(max),
-        Unit::Ratio | Unit::Cpus => linear_top(max),
+        Unit::Ratio | Unit::PerSecond | Unit::Cpus => linear_top(max),
     };
     match limit {
         Some(limit) if max <= limit => limit,
@@ -172,6 +172,7 @@ fn label_of(unit: Unit) -> fn(f64) -> String {
         Unit::Ratio => format::percent,
         Unit::Bytes => format::bytes,
         Unit::BytesPerSecond => |value| format::bytes_rate_or_dash(Some(value)),
+        Unit::PerSecond => format::rate,
         Unit::Cpus => format::cpus,
     }
 }
@@ -181,6 +182,7 @@ fn round_label_of(unit: Unit) -> fn(f64) -> String {
         Unit::Ratio => format::round_percent,
         Unit::Bytes => format::round_bytes,
         Unit::BytesPerSecond => |value| format!("{}/s", format::round_bytes(value)),
+        Unit::PerSecond => format::round_rate,
         Unit::Cpus => |value| ((value * 1e4).round() / 1e4).to_string(),
     }
 }
