@@ -45,6 +45,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             reason: LossReason::Truncated,
         });
         known.tail.size = size;
+        known.tail.certain_size = size;
         self.declare();
     }
 

@@ -12,7 +12,7 @@ use super::{
     checkpoint::{Checkpoints, Entry, Saved},
     discovery::Discovery,
     frontier::Position,
-    identity::Fingerprint,
+    identity::{Fingerprint, Verdict},
     log::{LogKey, Table},
     status::SourceTotals,
     tail::{ReadBuffer, Tail, Turn},
@@ -62,11 +62,8 @@ pub(super) struct Engine<D, O> {
     /// The logs whose assemblers hold lines.
     held: BTreeSet<LogKey>,
     flush_at: Instant,
-<<<<<<< HEAD
     pub(super) totals: Vec<SourceTotals>,
-=======
     looked_at: Instant,
->>>>>>> refs/heads/faults
     pub(super) is_changed: bool,
     /// Bytes of files that were acknowledged since the checkpoint was written.
     pub(super) unsaved_bytes: u64,
@@ -129,12 +126,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             losses: VecDeque::new(),
             held: BTreeSet::new(),
             flush_at: now,
-<<<<<<< HEAD
             totals: vec![SourceTotals::default(); settings.sources.len()],
             settings,
-=======
             looked_at: now,
->>>>>>> refs/heads/faults
             is_changed: false,
             unsaved_bytes: 0,
             saved_at: None,
@@ -356,48 +350,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
     }
 
-<<<<<<< HEAD
-=======
-    /// The file is not the one any more that it was. What was not read of it is lost.
-    pub(super) fn over(&mut self, key: FileKey, verdict: Verdict) {
-        self.table.unname(key);
-        let Some(known) = self.table.files.get_mut(&key) else {
-            return;
-        };
-        known.is_over = true;
-        known.is_vanished = true;
-        known.is_ready = false;
-        known.tail.close();
-        self.is_changed = true;
-        if known.tail.is_behind() && !known.is_compressed {
-            self.losses.push_back(Loss {
-                path: known.tail.path.to_string_lossy().into_owned(),
-                bytes: known.tail.offset()..known.tail.size,
-                reason: match verdict {
-                    Verdict::Truncated => LossReason::Truncated,
-                    Verdict::Same | Verdict::Other => LossReason::Removed,
-                },
-            });
-        }
-        self.declare();
-    }
-
-    /// The file ends earlier than it did, though not before what was read.
-    pub(super) fn shrunk(&mut self, key: FileKey, size: u64) {
-        let Some(known) = self.table.files.get_mut(&key) else {
-            return;
-        };
-        self.losses.push_back(Loss {
-            path: known.tail.path.to_string_lossy().into_owned(),
-            bytes: size.max(known.tail.offset())..known.tail.size,
-            reason: LossReason::Truncated,
-        });
-        known.tail.size = size;
-        known.tail.certain_size = size;
-        self.declare();
-    }
-
->>>>>>> refs/heads/faults
     /// Files that can't be read yet may be removed meanwhile; what is open stays.
     fn open_ready(&mut self) {
         let room = self.settings.open_files.saturating_sub(self.opened);

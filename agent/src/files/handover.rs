@@ -177,17 +177,16 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
     }
 
-<<<<<<< HEAD
     pub(super) fn status(&self) -> Status {
         Status {
             files: self.table.status(),
             sources: self.totals.clone(),
         }
-=======
+    }
+
     /// Whether as much as a batch was acknowledged since the checkpoint was written.
     fn is_crash_dear(&self) -> bool {
         self.unsaved_bytes >= self.settings.batch_bytes as u64
->>>>>>> refs/heads/faults
     }
 
     /// Whether all that was read is settled.

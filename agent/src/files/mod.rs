@@ -6,13 +6,8 @@
 //! Promised, as long as the state folder is there:
 //! - Every line that was in a file is in an acknowledged batch, or in one the spool has, or is declared in the [`Ledger`].
 //! - Lines of a file are handed over in order, those of a rotated file before those of its successor.
-<<<<<<< HEAD
-//! - After a crash, what is sent again is at most what was not acknowledged (two batches and what an assembler held) and what
-//!   was acknowledged since the checkpoint was written, which is done at most once a second.
-=======
 //! - After a crash, what is sent again is at most what the checkpoint does not say yet, and what was in flight: three batches
 //!   and what an assembler held.
->>>>>>> refs/heads/faults
 //! - Memory holds three batches and one read buffer, however much there is to read.
 //!
 //! Known limitations:

@@ -281,16 +281,12 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         let Some(known) = self.table.files.get_mut(&key) else {
             return false;
         };
-<<<<<<< HEAD
         known.is_vanished = false;
-        known.tail.size = known.tail.size.max(place.size);
-=======
         if place.size > known.tail.size {
             known.tail.size = place.size;
             // What is wrong with it shows in its turn.
             let _ = known.tail.look();
         }
->>>>>>> refs/heads/faults
         if known.seen != place.seen {
             known.seen = place.seen;
             known.grown_at = now;
