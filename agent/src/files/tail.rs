@@ -151,7 +151,8 @@ impl Tail {
         let file = File::open(&self.path)?;
         let metadata = file.metadata()?;
         if Inode::of(&metadata) != self.inode {
-            return Ok(Verdict::Other);
+            // It was renamed, and another has its name: where it is now, the folders know.
+            return Err(io::ErrorKind::NotFound.into());
         }
         let verdict = self.judge(&file, metadata.len())?;
         if verdict == Verdict::Same {
