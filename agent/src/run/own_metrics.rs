@@ -89,7 +89,7 @@ impl OwnMetrics {
                         match *key {
                             "" => points.int(count, &[("source", Text(source))]),
                             key => {
-                                points.int(count, &[("source", Text(source)), (key, Text(value))])
+                                points.int(count, &[("source", Text(source)), (key, Text(value))]);
                             }
                         }
                     }

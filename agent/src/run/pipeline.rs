@@ -119,7 +119,7 @@ impl Pipeline {
         if let Some(path) = docker_socket {
             let directory = Arc::clone(sources.containers());
             tasks.push(tokio::spawn(async move {
-                socket::follow(path, &directory).await
+                socket::follow(path, &directory).await;
             }));
         }
         Ok(Self {

@@ -46,7 +46,7 @@ enum Kind {
     Containers {
         docker: Arc<lines::Source>,
         cri: Arc<lines::Source>,
-        takes: config::Containers,
+        takes: Box<config::Containers>,
     },
     Files {
         lines: Arc<lines::Source>,
@@ -156,7 +156,7 @@ fn containers_source(
         kind: Kind::Containers {
             docker: of_format(lines::Format::Docker)?,
             cri: of_format(lines::Format::Cri)?,
-            takes: source.clone(),
+            takes: Box::new(source.clone()),
         },
         wait: rules.wait(),
         redactor,

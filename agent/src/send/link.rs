@@ -97,14 +97,18 @@ impl Link {
         }))))
     }
 
-    /// Sends an encoded request once.
+    /// Sends an encoded request once. Unlike the specification, credentials that are not accepted are worth another try.
     pub(super) async fn send(
         &self,
         signal: Signal,
         body: Bytes,
     ) -> Result<Option<PartialSuccess>, ExportError> {
         let transport = self.transport(signal);
-        transport.send(body).await
+        transport.send(body).await.map_err(|mut error| {
+            // The token is at fault and may be renewed; the data would be lost for it.
+            error.is_retryable |= matches!(&*error.error_type, "UNAUTHENTICATED" | "401");
+            error
+        })
     }
 
     fn transport(&self, signal: Signal) -> Transport {
