@@ -239,3 +239,21 @@ fn endpoint(config: &Config, signal: Signal) -> Result<Uri, LinkError> {
     parts.path_and_query = Some(path);
     Uri::from_parts(parts).map_err(|error| failed(error.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn over_http_each_signal_has_its_path_after_that_of_the_endpoint() {
+        for (written, expected) in [
+            ("http://a:4318", "http://a:4318/v1/logs"),
+            ("http://a:3100/otlp", "http://a:3100/otlp/v1/logs"),
+            ("http://a:3100/otlp/", "http://a:3100/otlp/v1/logs"),
+        ] {
+            let text = format!("endpoint: {written}\nprotocol: http");
+            let config = Config::parse(&text, "test", |_| None).unwrap();
+            assert_eq!(endpoint(&config, Signal::Logs).unwrap(), expected);
+        }
+    }
+}
