@@ -15,8 +15,8 @@
 //!   removal is unknown, so it can't be declared.
 //! - A file of which a part is copied to another file (`copytruncate`) under a name that the patterns match is read again
 //!   under that name; exclude such names.
-//! - A file that is found, gets a name that no pattern matches, and is not in the checkpoint yet (which is written once a
-//!   second) when the process dies, is not found again.
+//! - A file that gets a name that no pattern matches before it is found and in the checkpoint, which is written at once, is not
+//!   found again when the process dies meanwhile.
 //! - What is written to a rotated file after its successor was read comes after the successor's lines.
 //! - A line that an assembler holds, holds back the acknowledged offset of its file and of that file's successors.
 //! - When a batch is refused, its file's checkpoint may be saved before the record that declares it is acknowledged.

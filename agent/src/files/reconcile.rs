@@ -353,6 +353,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         tail.close();
         self.is_changed = true;
+        // At once: a name that no pattern matches is found again after a crash only by what is saved.
+        self.saved_at = None;
         // A last look at what was there before.
         let before = self.table.logs.get(&log).map(|log| log.files.clone());
         for key in before.into_iter().flatten() {

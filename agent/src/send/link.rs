@@ -97,14 +97,18 @@ impl Link {
         }))))
     }
 
-    /// Sends an encoded request once.
+    /// Sends an encoded request once. Unlike the specification, credentials that are not accepted are worth another try.
     pub(super) async fn send(
         &self,
         signal: Signal,
         body: Bytes,
     ) -> Result<Option<PartialSuccess>, ExportError> {
         let transport = self.transport(signal);
-        transport.send(body).await
+        transport.send(body).await.map_err(|mut error| {
+            // The token is at fault and may be renewed; the data would be lost for it.
+            error.is_retryable |= matches!(&*error.error_type, "UNAUTHENTICATED" | "401");
+            error
+        })
     }
 
     fn transport(&self, signal: Signal) -> Transport {
@@ -234,4 +238,22 @@ fn endpoint(config: &Config, signal: Signal) -> Result<Uri, LinkError> {
         .map_err(|error: http::uri::InvalidUri| failed(error.into()))?;
     parts.path_and_query = Some(path);
     Uri::from_parts(parts).map_err(|error| failed(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn over_http_each_signal_has_its_path_after_that_of_the_endpoint() {
+        for (written, expected) in [
+            ("http://a:4318", "http://a:4318/v1/logs"),
+            ("http://a:3100/otlp", "http://a:3100/otlp/v1/logs"),
+            ("http://a:3100/otlp/", "http://a:3100/otlp/v1/logs"),
+        ] {
+            let text = format!("endpoint: {written}\nprotocol: http");
+            let config = Config::parse(&text, "test", |_| None).unwrap();
+            assert_eq!(endpoint(&config, Signal::Logs).unwrap(), expected);
+        }
+    }
 }

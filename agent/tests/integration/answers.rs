@@ -36,6 +36,13 @@ fn unavailable_is_tried_again_until_it_is_taken() {
 }
 
 #[test]
+fn credentials_that_are_not_accepted_lose_nothing() {
+    for protocol in PROTOCOLS {
+        is_tried_again(protocol, Answer::Unauthenticated);
+    }
+}
+
+#[test]
 fn garbage_over_grpc_is_tried_again_until_it_is_taken() {
     is_tried_again("grpc", Answer::Garbage);
 }

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use trivium_bench_agent::sink::Tally;
+
 use crate::support::{Agent, Bed, PATIENCE, Writer};
 
 /// Records in a batch, at most: it is handed over at 1 MiB, to which the last turn may add 256 KiB of a file; each record takes
@@ -117,7 +119,7 @@ impl Outage {
     /// Lets the agent deliver so many new lines, before and after.
     fn pass(self, bed: &Bed, agent: &Agent, lines: u64) {
         let delivers = || {
-            let goal = bed.sink.with_tally(|tally| tally.distinct()) + lines;
+            let goal = bed.sink.with_tally(Tally::distinct) + lines;
             let is_there = bed.sink.wait(PATIENCE, |tally| tally.distinct() >= goal);
             assert!(is_there.is_some(), "{}", agent.said());
         };

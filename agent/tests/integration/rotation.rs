@@ -48,6 +48,32 @@ fn a_file_that_is_rotated_while_the_agent_is_down_is_read_to_its_end_before_its_
 }
 
 #[test]
+fn a_file_that_was_found_and_rotated_just_before_a_kill_is_read_to_its_end() {
+    let bed = Bed::new();
+    bed.sink.leave().unwrap();
+    let agent = bed.start();
+    let mut writers = Vec::new();
+    // The checkpoint was just written for the one before.
+    for source in 1..=4 {
+        let name = format!("{source}.log");
+        let mut writer = Writer::new(&bed.log(&name), source);
+        writer.write(100);
+        until("it is open", || agent.has_open(&name).then_some(()));
+        writer.rotate();
+        writers.push(writer);
+    }
+    agent.kill();
+    bed.sink.come_back().unwrap();
+    let agent = bed.start();
+    for mut writer in writers {
+        writer.write(1);
+        bed.arrived(&agent, writer.source, 101);
+    }
+    agent.stop();
+    assert_eq!(bed.sink.with_tally(counts), (0, 0, 0));
+}
+
+#[test]
 fn files_that_came_and_were_rotated_while_the_agent_was_down_are_read_where_the_pattern_names_them()
 {
     let bed = Bed::new();

@@ -5,9 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use trivium_bench_agent::lines::{Kind, prepare};
+
 use crate::{
     relay::{OPEN, address, send},
-    support::{Agent, Bed, PATIENCE, Writer},
+    support::{Agent, Bed, PATIENCE, Writer, until},
 };
 
 const FILES: u32 = 8;
@@ -69,6 +71,25 @@ fn descriptors_and_memory_do_not_grow_through_rotations_and_outages() {
     let cycles = 40 * samples.len() / lasts.as_secs().max(1) as usize + 1;
     assert!(after.0 <= 40 + FILES as usize * cycles, "{samples:?}");
     assert!(after.1 <= before.1 + NOISE_KIB, "{samples:?}");
+}
+
+#[test]
+fn memory_does_not_depend_on_the_backlog() {
+    let resident = [20_000, 500_000].map(|lines| {
+        let bed = Bed::new();
+        bed.sink.leave().unwrap();
+        prepare(&bed.log("app.log"), Kind::Plain, 1, lines).unwrap();
+        let agent = bed.start();
+        agent.says("sending logs fails and is tried again");
+        // It reads ahead until it has to wait.
+        let mut last = 0;
+        until("its memory stays as it is", || {
+            let before = std::mem::replace(&mut last, agent.resident_kib());
+            thread::sleep(Duration::from_millis(500));
+            (last == before && last == agent.resident_kib()).then_some(last)
+        })
+    });
+    assert!(resident[1] < resident[0] + 4 * 1024, "{resident:?} KiB");
 }
 
 /// Writes, rotates, relays, with an outage in every other cycle, and waits until all has arrived.

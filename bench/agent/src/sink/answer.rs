@@ -6,6 +6,7 @@
 //! | `unavailable`        | `UNAVAILABLE`                           | 503                              | nothing |
 //! | `resource_exhausted` | `RESOURCE_EXHAUSTED` with `RetryInfo`   | 429 with `Retry-After`           | nothing |
 //! | `refused`            | `INVALID_ARGUMENT`                      | 400                              | nothing |
+//! | `unauthenticated`    | `UNAUTHENTICATED`                       | 401                              | nothing |
 //! | `silence`            | none, until the client gives up         | the same                         | nothing |
 //! | `partial_success`    | OK, `rejected_log_records`              | 200, the same                    | the rest |
 //! | `garbage`            | 200 of `text/html`, no `grpc-status`    | 200 of `text/html`, as a captive portal does it | nothing |
@@ -38,6 +39,8 @@ pub enum Answer {
     Garbage,
     /// Never to be sent again.
     Refused,
+    /// Not with these credentials.
+    Unauthenticated,
     /// None, and the connection stays open.
     Silence,
 }
@@ -45,7 +48,7 @@ pub enum Answer {
 /// A text that names no answer.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no answer: one of `accept`, `unavailable`, `resource_exhausted 2s`, `partial_success 10`, `garbage`, `refused`, `silence`"
+    "`{0}` is no answer: one of `accept`, `unavailable`, `resource_exhausted 2s`, `partial_success 10`, `garbage`, `refused`, `unauthenticated`, `silence`"
 )]
 pub struct UnknownAnswer(String);
 
@@ -67,6 +70,7 @@ impl FromStr for Answer {
                 .map_err(|_| unknown()),
             ["garbage"] => Ok(Self::Garbage),
             ["refused"] => Ok(Self::Refused),
+            ["unauthenticated"] => Ok(Self::Unauthenticated),
             ["silence"] => Ok(Self::Silence),
             _ => Err(unknown()),
         }
@@ -110,6 +114,7 @@ pub(super) fn accepted(protocol: Protocol, rejected: u64) -> Response<Body> {
 pub(super) fn instead(answer: Answer, protocol: Protocol) -> Option<Response<Body>> {
     match answer {
         Answer::Accept | Answer::PartialSuccess(_) | Answer::Silence => None,
+        Answer::Unauthenticated => Some(error(protocol, &Status::unauthenticated("who are you?"))),
         Answer::Refused => Some(error(
             protocol,
             &Status::invalid_argument("refused, as told"),
@@ -144,6 +149,7 @@ pub(super) fn error(protocol: Protocol, status: &Status) -> Response<Body> {
         Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
         Code::Unimplemented => StatusCode::NOT_FOUND,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         _ => StatusCode::BAD_REQUEST,
     };
     match protocol {
@@ -191,6 +197,7 @@ mod tests {
             ("partial_success 3", Answer::PartialSuccess(3)),
             ("garbage", Answer::Garbage),
             ("refused", Answer::Refused),
+            ("unauthenticated", Answer::Unauthenticated),
             ("silence", Answer::Silence),
         ] {
             assert_eq!(text.parse(), Ok(answer));
