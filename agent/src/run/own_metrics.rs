@@ -86,7 +86,6 @@ impl OwnMetrics {
                 for (source, counts) in self.sources.counts() {
                     for (key, value, counter) in counters {
                         let count = counter(counts).load(Relaxed);
-<<<<<<< HEAD
                         let of_source = [("source", Text(source)), (*key, Text(value))];
                         let attributes = if key.is_empty() {
                             &of_source[..1]
@@ -94,14 +93,6 @@ impl OwnMetrics {
                             &of_source
                         };
                         points.int(count, attributes);
-=======
-                        match *key {
-                            "" => points.int(count, &[("source", Text(source))]),
-                            key => {
-                                points.int(count, &[("source", Text(source)), (key, Text(value))]);
-                            }
-                        }
->>>>>>> refs/heads/faults
                     }
                 }
             });
