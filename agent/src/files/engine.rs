@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet, VecDeque},
+    io,
     ops::Range,
     path::PathBuf,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -28,7 +29,7 @@ use crate::{
 const TURNS: usize = 16;
 
 /// All of the state of the thread.
-pub(super) struct Engine<D, O> {
+pub(super) struct Engine<D: StateDir, O> {
     pub(super) settings: Settings,
     pub(super) discovery: Discovery,
     pub(super) watch: Watch,
@@ -58,12 +59,15 @@ pub(super) struct Engine<D, O> {
     pub(super) handed_over: usize,
     pub(super) losses: VecDeque<Loss>,
     /// The logs whose assemblers hold lines.
-    held: BTreeSet<LogKey>,
+    pub(super) held: BTreeSet<LogKey>,
     flush_at: Instant,
     pub(super) totals: Vec<SourceTotals>,
     pub(super) is_changed: bool,
+    /// What the journal of the checkpoint does not say yet.
+    pub(super) moved: BTreeSet<FileKey>,
     pub(super) saved_at: Option<Instant>,
     pub(super) is_save_failing: bool,
+    pub(super) is_journal_failing: bool,
     turns: u64,
     opened: usize,
 }
@@ -124,8 +128,10 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             totals: vec![SourceTotals::default(); settings.sources.len()],
             settings,
             is_changed: false,
+            moved: BTreeSet::new(),
             saved_at: None,
             is_save_failing: false,
+            is_journal_failing: false,
             turns: 0,
             opened: 0,
         })
@@ -156,6 +162,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             self.close_idle();
         }
         self.save_if_due(now);
+        self.write_journal();
     }
 
     /// Whether reading has to wait for an outcome.
@@ -182,7 +189,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         if !was_open && known.tail.is_open() {
             self.opened += 1;
         }
-        let was_failing = std::mem::replace(&mut known.is_failing, turn.is_err());
+        let error = turn.as_ref().err().map(io::Error::kind);
+        let error = error.filter(|error| *error != io::ErrorKind::NotFound);
+        let was_failing = std::mem::replace(&mut known.read_error, error).is_some();
         match turn {
             Ok(Turn::More) => self.table.make_ready(key),
             Ok(Turn::End) => {}
@@ -191,10 +200,10 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 known.tail.close();
             }
             Ok(Turn::Changed(verdict)) => {
-                self.over(key, verdict);
+                self.over(key, verdict.into());
                 self.reconcile_soon();
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.reconcile_soon(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.reconcile_soon(),
             Err(_) if was_failing => {}
             Err(error) => {
                 tracing::warn!(
@@ -202,7 +211,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                     %error,
                     "a file can't be read; it is tried again when it is written, and with each reconciliation",
                 );
-                known.seen = Default::default();
             }
         }
     }
@@ -223,8 +231,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             &mut Tail,
             &mut ReadBuffer,
             &mut dyn FnMut(Range<u64>, &[u8]),
-        ) -> std::io::Result<Turn>,
-    ) -> std::io::Result<Turn> {
+        ) -> io::Result<Turn>,
+    ) -> io::Result<Turn> {
         let Some(known) = self.table.files.get_mut(&key) else {
             return Ok(Turn::End);
         };

@@ -103,6 +103,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             self.handed_over = self.handed_over.saturating_sub(1);
             self.outcome(outcome);
         }
+        self.write_journal();
         self.declare();
     }
 
@@ -117,6 +118,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 continue;
             };
             self.is_changed = true;
+            self.moved.insert(cover.file);
             match result {
                 Ok(()) => {
                     known.last_acknowledged = Some(now);
@@ -151,18 +153,51 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         self.saved_at = Some(now);
         let waiting = self.loaded.iter().chain(&self.dormant);
         let entries = self.table.entries().chain(waiting.cloned());
-        match self.checkpoints.save(entries) {
+        let before = self.checkpoints.generation();
+        let result = self.checkpoints.save(entries);
+        if self.checkpoints.generation() != before {
+            self.moved.clear();
+            self.table
+                .files
+                .values_mut()
+                .for_each(|known| known.is_saved = true);
+        }
+        match result {
             Ok(()) => {
                 self.is_changed = false;
                 self.is_save_failing = false;
             }
             Err(error) => {
                 if !self.is_save_failing {
-                    tracing::error!(%error, "the checkpoint can't be written; a restart would send again what is acknowledged from now on");
+                    tracing::error!(%error, "the checkpoint can't be written; a power loss would send again what is acknowledged from now on");
                 }
                 self.is_save_failing = true;
             }
         }
+    }
+
+    /// Writes to the checkpoint's journal what has changed, before more is sent: so a crash of the process does not send it
+    /// again.
+    pub(super) fn write_journal(&mut self) {
+        if self.moved.is_empty() {
+            return;
+        }
+        let entries = self.moved.iter().filter_map(|key| self.table.entry(*key));
+        let result = self.checkpoints.append(entries);
+        match &result {
+            Ok(()) => {
+                for key in std::mem::take(&mut self.moved) {
+                    if let Some(known) = self.table.files.get_mut(&key) {
+                        known.is_saved = true;
+                    }
+                }
+            }
+            Err(error) if !self.is_journal_failing => {
+                tracing::warn!(%error, "the checkpoint's journal can't be written; a crash would send again what is acknowledged until the next checkpoint");
+            }
+            Err(_) => {}
+        }
+        self.is_journal_failing = result.is_err();
     }
 
     pub(super) fn save_at(&self) -> Option<Instant> {

@@ -69,6 +69,8 @@ pub struct Settings {
     /// How long a file that was rotated away must not have grown before its last half line counts as a line, and before a
     /// removed one is closed.
     pub settle: Duration,
+    /// How long no file of a log must have grown before a part of a line, whose end never came, counts as a line.
+    pub abandoned_after: Duration,
     /// How many files may be open that need not be.
     pub open_files: usize,
 }
@@ -84,6 +86,7 @@ impl Default for Settings {
             reconcile_every: Duration::from_secs(60),
             poll_every: Duration::from_secs(10),
             settle: Duration::from_secs(30),
+            abandoned_after: Duration::from_secs(600),
             open_files: 256,
         }
     }
@@ -125,7 +128,7 @@ pub trait Assembler: Send {
     /// The start of the earliest line that was offered and is not yet in a batch.
     fn held(&self) -> Option<(FileKey, u64)>;
     /// Writes what is held and has waited since before `older_than_unix_nano` (multi-line records; never container parts).
-    /// `u64::MAX`: all of it.
+    /// `u64::MAX`: all of it, container parts too.
     fn flush(&mut self, older_than_unix_nano: u64, batch: &mut LogBatch);
 }
 
