@@ -6,18 +6,22 @@
 //! Promised, as long as the state folder is there:
 //! - Every line that was in a file is in an acknowledged batch, or in one the spool has, or is declared in the [`Ledger`].
 //! - Lines of a file are handed over in order, those of a rotated file before those of its successor.
-//! - After a crash, what is sent again is at most what was not acknowledged (two batches and what an assembler held) and what
-//!   was acknowledged since the checkpoint was written, which is done at most once a second.
+//! - After a crash of the process, what is sent again is what was not acknowledged: at most two batches, and what an assembler
+//!   held, with what came after it in its log. After a power loss, also what was acknowledged since the checkpoint was synced:
+//!   one second.
+//! - While the state folder can't be written, reading goes on; what a crash would send again then grows.
+//! - A file that can't be read is tried again for as long as a folder names it; its [`FileStatus`] says so. When it is gone,
+//!   what was not read of it is declared.
 //! - Memory holds three batches and one read buffer, however much there is to read.
 //!
 //! Known limitations:
 //! - What was written between the last look at a file and its truncation or removal is unknown, so it can't be declared.
 //! - A file of which a part is copied to another file (`copytruncate`) under a name that the patterns match is read again
 //!   under that name; exclude such names.
-//! - A file that is found, gets a name that no pattern matches, and is not in the checkpoint yet (which is written once a
-//!   second) when the process dies, is not found again.
+//! - A file that is found and gets a name that no pattern matches within the second before a power loss is not found again.
 //! - What is written to a rotated file after its successor was read comes after the successor's lines.
-//! - A line that an assembler holds, holds back the acknowledged offset of its file and of that file's successors.
+//! - A line that an assembler holds, holds back the acknowledged offset of its file and of that file's successors; when its
+//!   end never comes, until nobody has written to the log for ten minutes.
 //! - When a batch is refused, its file's checkpoint may be saved before the record that declares it is acknowledged.
 
 use std::{ops::Range, os::fd::BorrowedFd, path::Path, time::Duration};

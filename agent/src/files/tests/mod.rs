@@ -18,6 +18,7 @@ use fakes::{MakeLines, TestOutlet};
 
 mod checkpoints;
 mod fakes;
+mod faults;
 mod model;
 mod scenarios;
 mod speed;
@@ -212,10 +213,10 @@ impl Rig {
         self.dir.crash(seed);
     }
 
-    /// Damages a file of the state folder.
+    /// Only half of a file of the state folder is left.
     fn damage(&self, name: &str) {
-        let middle = self.dir.content(name).unwrap().len() / 2;
-        self.dir.corrupt(name, middle, 1);
+        let content = self.dir.content(name).unwrap();
+        self.dir.put(name, &content[..content.len() / 2]);
     }
 
     /// The process ends without a word.
