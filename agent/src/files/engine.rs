@@ -51,7 +51,7 @@ pub(super) struct Engine<D: StateDir, O> {
     pub(super) reconcile_at: Instant,
     pub(super) reconciled_at: Instant,
     pub(super) reconciliation_took: Duration,
-    buffer: ReadBuffer,
+    pub(super) buffer: ReadBuffer,
     pub(super) batch: LogBatch,
     pub(super) batch_since: Option<Instant>,
     pub(super) spare: Vec<LogBatch>,

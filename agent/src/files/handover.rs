@@ -5,11 +5,13 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Outcome, Outlet, engine::Engine, status::Status};
-use crate::{ledger::Loss, state_dir::StateDir};
+use super::{Outcome, Outlet, engine::Engine, status::Status, tail::ReadBuffer};
+use crate::{batch::LogBatch, ledger::Loss, state_dir::StateDir};
 
 /// The checkpoint is written at most as often as this.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// After this time without a batch, the memory of batches is given back.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
 /// A batch that is in flight for longer means that the Collector is away.
 const AWAY_AFTER: Duration = Duration::from_secs(1);
 
@@ -136,6 +138,15 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         batch.clear();
         if self.spare.len() < 2 {
             self.spare.push(batch);
+        }
+    }
+
+    /// Gives memory back that only a busy time needs.
+    pub(super) fn free_idle(&mut self, now: Instant) {
+        if self.handed_over == 0 && !self.has_batch() && now >= self.sent_at + IDLE_AFTER {
+            self.spare = Vec::new();
+            self.batch = LogBatch::default();
+            self.buffer = ReadBuffer::new(self.settings.longest_line);
         }
     }
 

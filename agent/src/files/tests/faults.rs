@@ -151,3 +151,16 @@ fn what_is_held_of_a_log_that_nobody_writes_any_more_becomes_a_record() {
     assert_eq!(rig.deliver(), ["S1+more"]);
     assert_eq!(rig.saved(), [("a.log".to_owned(), 8)]);
 }
+
+#[test]
+fn the_memory_of_a_busy_time_is_given_back_after_an_idle_one() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.append("a.log", &"a line\n".repeat(200_000));
+    assert_eq!(rig.deliver().len(), 200_000);
+    assert!(!rig.engine().spare.is_empty());
+    rig.wait(Duration::from_secs(60));
+    rig.look();
+    assert!(rig.engine().spare.is_empty());
+    rig.append("a.log", "next\n");
+    assert_eq!(rig.deliver(), ["next"]);
+}

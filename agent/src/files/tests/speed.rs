@@ -107,3 +107,38 @@ fn what_a_thousand_idle_files_and_a_trickle_cost() {
     );
     files.stop(Duration::from_secs(5)).unwrap();
 }
+
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "it is the result")]
+fn what_the_journal_costs() {
+    use crate::{
+        files::checkpoint::{Checkpoints, Entry},
+        state_dir::RealDir,
+    };
+    for files in [1, 10, 1000] {
+        let rig = Rig::new(&[]);
+        let dir = RealDir::lock(&rig.path("state")).unwrap();
+        let (mut checkpoints, _) = Checkpoints::load(dir);
+        rig.append("a-log-with-a-name-of-some-length.log", "a line\n");
+        let path = rig.path("a-log-with-a-name-of-some-length.log");
+        let entry = Entry::at(&path, 7).unwrap();
+        let batches = 20_000 / files;
+        let start = Instant::now();
+        let mut appended = Duration::ZERO;
+        for batch in 0..batches {
+            if batch % 150 == 0 {
+                checkpoints.save([&entry].into_iter()).unwrap();
+            }
+            let before = Instant::now();
+            let entries = (0..files).map(|_| (false, entry.clone()));
+            checkpoints.append(entries).unwrap();
+            appended += before.elapsed();
+        }
+        println!(
+            "{files} files in a batch: {:.1} µs for a batch; {:?} in all",
+            appended.as_secs_f64() * 1e6 / f64::from(batches),
+            start.elapsed()
+        );
+    }
+}
