@@ -54,7 +54,8 @@ pub(super) struct Engine<D: StateDir, O> {
     pub(super) buffer: ReadBuffer,
     pub(super) batch: LogBatch,
     pub(super) batch_since: Option<Instant>,
-    pub(super) spare: Vec<LogBatch>,
+    /// The memory of the next batch.
+    pub(super) spare: Option<LogBatch>,
     pub(super) sent_at: Instant,
     pub(super) handed_over: usize,
     pub(super) losses: VecDeque<Loss>,
@@ -119,7 +120,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             reconciliation_took: Duration::ZERO,
             batch: LogBatch::default(),
             batch_since: None,
-            spare: Vec::new(),
+            spare: None,
             sent_at: now,
             handed_over: 0,
             losses: VecDeque::new(),

@@ -47,7 +47,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 known.frontier.hand_over();
             }
         }
-        let next = self.spare.pop().unwrap_or_default();
+        let next = self.spare.take().unwrap_or_default();
         let batch = std::mem::replace(&mut self.batch, next);
         self.batch_since = None;
         if is_without_records {
@@ -136,15 +136,14 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             }
         }
         batch.clear();
-        if self.spare.len() < 2 {
-            self.spare.push(batch);
-        }
+        // A third one is needed only while batches are kept.
+        self.spare.get_or_insert(batch);
     }
 
     /// Gives memory back that only a busy time needs.
     pub(super) fn free_idle(&mut self, now: Instant) {
         if self.handed_over == 0 && !self.has_batch() && now >= self.sent_at + IDLE_AFTER {
-            self.spare = Vec::new();
+            self.spare = None;
             self.batch = LogBatch::default();
             self.buffer = ReadBuffer::new(self.settings.longest_line);
         }

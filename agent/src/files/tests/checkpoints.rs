@@ -12,7 +12,7 @@ use crate::{
         frontier::Position,
         identity::{Fingerprint, Inode},
     },
-    state_dir::{StateFile as _, faulty::Operation},
+    state_dir::{RealDir, StateFile as _, faulty::Operation},
 };
 
 const JOURNAL: &str = "checkpoint.journal";
@@ -142,6 +142,30 @@ fn a_process_goes_on_in_the_journal_of_the_one_before_it() {
         "in place of the torn one"
     );
     assert_eq!(load(&dir), Saved::Newest(vec![at(1, 2), at(2, 3)]));
+}
+
+#[test]
+fn a_real_folder_keeps_what_the_faulty_one_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = || RealDir::lock(folder.path()).unwrap();
+    let (mut checkpoints, _) = Checkpoints::load(real());
+    let append = |checkpoints: &mut Checkpoints<RealDir>, entry| {
+        checkpoints.append([(false, entry)].into_iter()).unwrap();
+    };
+    checkpoints.save([at(1, 1), at(2, 1)].iter()).unwrap();
+    append(&mut checkpoints, at(1, 2));
+    checkpoints.save([at(1, 3), at(2, 1)].iter()).unwrap();
+    append(&mut checkpoints, at(2, 4));
+    drop(checkpoints);
+    let journal = folder.path().join(JOURNAL);
+    let mut torn = OpenOptions::new().append(true).open(journal).unwrap();
+    torn.write_all(b"torn").unwrap();
+    let (mut checkpoints, saved) = Checkpoints::load(real());
+    assert_eq!(saved, Saved::Newest(vec![at(1, 3), at(2, 4)]));
+    append(&mut checkpoints, at(1, 5));
+    drop(checkpoints);
+    let (_, saved) = Checkpoints::load(real());
+    assert_eq!(saved, Saved::Newest(vec![at(1, 5), at(2, 4)]));
 }
 
 #[test]
