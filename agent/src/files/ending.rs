@@ -11,7 +11,7 @@ use crate::{
 
 impl<D: StateDir, O: Outlet> Engine<D, O> {
     /// The file is not the one any more that it was. What was not read of it is lost.
-    pub(super) fn over(&mut self, key: FileKey, verdict: Verdict) {
+    pub(super) fn over(&mut self, key: FileKey, reason: LossReason) {
         self.table.unname(key);
         let Some(known) = self.table.files.get_mut(&key) else {
             return;
@@ -25,10 +25,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             self.losses.push_back(Loss {
                 path: known.tail.path.to_string_lossy().into_owned(),
                 bytes: known.tail.offset()..known.tail.size,
-                reason: match verdict {
-                    Verdict::Truncated => LossReason::Truncated,
-                    Verdict::Same | Verdict::Other => LossReason::Removed,
-                },
+                reason,
             });
         }
         self.declare();
@@ -76,6 +73,23 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         true
     }
 
+    /// Writes what assemblers hold of logs that nobody writes any more, as of a container that died in the middle of a line:
+    /// its checkpoint could never move.
+    pub(super) fn flush_abandoned(&mut self, now: Instant) {
+        for key in self.held.clone() {
+            let Some(log) = self.table.logs.get(&key) else {
+                continue;
+            };
+            let mut files = log
+                .files
+                .iter()
+                .filter_map(|file| self.table.files.get(file));
+            if files.all(|known| now >= known.grown_at + self.settings.abandoned_after) {
+                self.flush_log(key, u64::MAX, now);
+            }
+        }
+    }
+
     /// Ends files that were rotated away or are gone, when nothing of them is left to do.
     pub(super) fn sweep(&mut self, now: Instant) {
         let keys: Vec<_> = self.table.files.keys().copied().collect();
@@ -106,11 +120,18 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         let is_proven_gone = known.missing >= PROOF;
         if !is_over && is_proven_gone && !known.tail.is_open() {
-            return self.over(key, Verdict::Other);
+            let reason = match known.read_error {
+                Some(_) => LossReason::ReadError,
+                None => LossReason::Removed,
+            };
+            return self.over(key, reason);
         }
         if !is_over && has_settled && known.tail.is_behind() && !known.is_compressed {
-            // An error shows at the next turn.
-            let _ = self.offer(key, now, Tail::finish);
+            let finished = self.offer(key, now, Tail::finish);
+            // In a folder it is tried again, as it may be readable one day.
+            if finished.is_err() && is_proven_gone {
+                return self.over(key, LossReason::ReadError);
+            }
         }
         let is_covered = |engine: &Self| {
             let known = engine.table.files.get(&key);
@@ -133,6 +154,16 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             self.table.forget(key);
         } else if is_placed {
             self.table.retire(key, log);
+        }
+    }
+}
+
+impl From<Verdict> for LossReason {
+    /// Of what was not read of a file that is not the same any more.
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Truncated => Self::Truncated,
+            Verdict::Same | Verdict::Other => Self::Removed,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet, VecDeque},
+    io,
     ops::Range,
     path::PathBuf,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -30,7 +31,7 @@ const TURNS: usize = 16;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// All of the state of the thread.
-pub(super) struct Engine<D, O> {
+pub(super) struct Engine<D: StateDir, O> {
     pub(super) settings: Settings,
     pub(super) discovery: Discovery,
     pub(super) watch: Watch,
@@ -52,23 +53,25 @@ pub(super) struct Engine<D, O> {
     pub(super) reconcile_at: Instant,
     pub(super) reconciled_at: Instant,
     pub(super) reconciliation_took: Duration,
-    buffer: ReadBuffer,
+    pub(super) buffer: ReadBuffer,
     pub(super) batch: LogBatch,
     pub(super) batch_since: Option<Instant>,
-    pub(super) spare: Vec<LogBatch>,
+    /// The memory of the next batch.
+    pub(super) spare: Option<LogBatch>,
     pub(super) sent_at: Instant,
     pub(super) handed_over: usize,
     pub(super) losses: VecDeque<Loss>,
     /// The logs whose assemblers hold lines.
-    held: BTreeSet<LogKey>,
+    pub(super) held: BTreeSet<LogKey>,
     flush_at: Instant,
     pub(super) totals: Vec<SourceTotals>,
     looked_at: Instant,
     pub(super) is_changed: bool,
-    /// Bytes of files that were acknowledged since the checkpoint was written.
-    pub(super) unsaved_bytes: u64,
+    /// What the journal of the checkpoint does not say yet.
+    pub(super) moved: BTreeSet<FileKey>,
     pub(super) saved_at: Option<Instant>,
     pub(super) is_save_failing: bool,
+    pub(super) is_journal_failing: bool,
     turns: u64,
     opened: usize,
 }
@@ -120,7 +123,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             reconciliation_took: Duration::ZERO,
             batch: LogBatch::default(),
             batch_since: None,
-            spare: Vec::new(),
+            spare: None,
             sent_at: now,
             handed_over: 0,
             losses: VecDeque::new(),
@@ -130,9 +133,10 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             settings,
             looked_at: now,
             is_changed: false,
-            unsaved_bytes: 0,
+            moved: BTreeSet::new(),
             saved_at: None,
             is_save_failing: false,
+            is_journal_failing: false,
             turns: 0,
             opened: 0,
         })
@@ -170,6 +174,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             self.close_idle();
         }
         self.save_if_due(now);
+        self.write_journal();
     }
 
     /// Whether reading has to wait for an outcome.
@@ -196,7 +201,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         if !was_open && known.tail.is_open() {
             self.opened += 1;
         }
-        let was_failing = std::mem::replace(&mut known.is_failing, turn.is_err());
+        let error = turn.as_ref().err().map(io::Error::kind);
+        let error = error.filter(|error| *error != io::ErrorKind::NotFound);
+        let was_failing = std::mem::replace(&mut known.read_error, error).is_some();
         match turn {
             Ok(Turn::More) => self.table.make_ready(key),
             Ok(Turn::End) => {}
@@ -206,10 +213,10 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             }
             Ok(Turn::Changed(verdict)) => {
                 known.tail.size = known.tail.certain_size;
-                self.over(key, verdict);
+                self.over(key, verdict.into());
                 self.reconcile_soon();
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.reconcile_soon(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.reconcile_soon(),
             Err(_) if was_failing => {}
             Err(error) => {
                 tracing::warn!(
@@ -217,7 +224,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                     %error,
                     "a file can't be read; it is tried again when it is written, and with each reconciliation",
                 );
-                known.seen = Default::default();
             }
         }
     }
@@ -238,8 +244,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             &mut Tail,
             &mut ReadBuffer,
             &mut dyn FnMut(Range<u64>, &[u8]),
-        ) -> std::io::Result<Turn>,
-    ) -> std::io::Result<Turn> {
+        ) -> io::Result<Turn>,
+    ) -> io::Result<Turn> {
         let Some(known) = self.table.files.get_mut(&key) else {
             return Ok(Turn::End);
         };
@@ -383,7 +389,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             match known.tail.look() {
                 Ok(Verdict::Same) => self.is_changed |= known.tail.size > before,
                 Ok(verdict) => {
-                    self.over(key, verdict);
+                    self.over(key, verdict.into());
                     self.reconcile_soon();
                 }
                 // It shows in its turn.

@@ -5,11 +5,13 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{Outcome, Outlet, engine::Engine, status::Status};
-use crate::{ledger::Loss, state_dir::StateDir};
+use super::{Outcome, Outlet, engine::Engine, status::Status, tail::ReadBuffer};
+use crate::{batch::LogBatch, ledger::Loss, state_dir::StateDir};
 
-/// The checkpoint is written at most as often as this, unless a batch's bytes were acknowledged since.
+/// The checkpoint is written at most as often as this.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// After this time without a batch, the memory of batches is given back.
+const IDLE_AFTER: Duration = Duration::from_secs(60);
 /// A batch that is in flight for longer means that the Collector is away.
 const AWAY_AFTER: Duration = Duration::from_secs(1);
 
@@ -45,7 +47,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 known.frontier.hand_over();
             }
         }
-        let next = self.spare.pop().unwrap_or_default();
+        let next = self.spare.take().unwrap_or_default();
         let batch = std::mem::replace(&mut self.batch, next);
         self.batch_since = None;
         if is_without_records {
@@ -103,6 +105,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             self.handed_over = self.handed_over.saturating_sub(1);
             self.outcome(outcome);
         }
+        self.write_journal();
         self.declare();
     }
 
@@ -117,7 +120,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 continue;
             };
             self.is_changed = true;
-            self.unsaved_bytes += bytes.end - bytes.start;
+            self.moved.insert(cover.file);
             match result {
                 Ok(()) => {
                     known.last_acknowledged = Some(now);
@@ -133,8 +136,16 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             }
         }
         batch.clear();
-        if self.spare.len() < 2 {
-            self.spare.push(batch);
+        // A third one is needed only while batches are kept.
+        self.spare.get_or_insert(batch);
+    }
+
+    /// Gives memory back that only a busy time needs.
+    pub(super) fn free_idle(&mut self, now: Instant) {
+        if self.handed_over == 0 && !self.has_batch() && now >= self.sent_at + IDLE_AFTER {
+            self.spare = None;
+            self.batch = LogBatch::default();
+            self.buffer = ReadBuffer::new(self.settings.longest_line);
         }
     }
 
@@ -152,26 +163,56 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         self.saved_at = Some(now);
         let waiting = self.loaded.iter().chain(&self.dormant);
         let entries = self.table.entries().chain(waiting.cloned());
-        match self.checkpoints.save(entries) {
+        let before = self.checkpoints.generation();
+        let result = self.checkpoints.save(entries);
+        if self.checkpoints.generation() != before {
+            self.moved.clear();
+            self.table
+                .files
+                .values_mut()
+                .for_each(|known| known.is_saved = true);
+        }
+        match result {
             Ok(()) => {
                 self.is_changed = false;
-                self.unsaved_bytes = 0;
                 self.is_save_failing = false;
             }
             Err(error) => {
                 if !self.is_save_failing {
-                    tracing::error!(%error, "the checkpoint can't be written; a restart would send again what is acknowledged from now on");
+                    tracing::error!(%error, "the checkpoint can't be written; a power loss would send again what is acknowledged from now on");
                 }
                 self.is_save_failing = true;
             }
         }
     }
 
+    /// Writes to the checkpoint's journal what has changed, before more is sent: so a crash of the process does not send it
+    /// again.
+    pub(super) fn write_journal(&mut self) {
+        if self.moved.is_empty() {
+            return;
+        }
+        let entries = self.moved.iter().filter_map(|key| self.table.entry(*key));
+        let result = self.checkpoints.append(entries);
+        match &result {
+            Ok(()) => {
+                for key in std::mem::take(&mut self.moved) {
+                    if let Some(known) = self.table.files.get_mut(&key) {
+                        known.is_saved = true;
+                    }
+                }
+            }
+            Err(error) if !self.is_journal_failing => {
+                tracing::warn!(%error, "the checkpoint's journal can't be written; a crash would send again what is acknowledged until the next checkpoint");
+            }
+            Err(_) => {}
+        }
+        self.is_journal_failing = result.is_err();
+    }
+
     pub(super) fn save_at(&self) -> Option<Instant> {
         match self.saved_at {
             _ if !self.is_changed => None,
-            // What would be sent again after a crash is bounded by bytes, not by time. A disk that fails is left alone a while.
-            Some(saved) if self.is_crash_dear() && !self.is_save_failing => Some(saved),
             Some(saved) => Some(saved + SAVE_EVERY),
             None => Some(self.reconciled_at),
         }
@@ -182,11 +223,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             files: self.table.status(),
             sources: self.totals.clone(),
         }
-    }
-
-    /// Whether as much as a batch was acknowledged since the checkpoint was written.
-    fn is_crash_dear(&self) -> bool {
-        self.unsaved_bytes >= self.settings.batch_bytes as u64
     }
 
     /// Whether all that was read is settled.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     fs::Metadata,
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Instant, SystemTime},
@@ -51,8 +52,10 @@ pub(super) struct Known {
     pub(super) grown_at: Instant,
     /// Its size and time of modification when it was last looked at.
     pub(super) seen: Seen,
-    /// Its last turn ended with an error.
-    pub(super) is_failing: bool,
+    /// Its last turn ended with this.
+    pub(super) read_error: Option<io::ErrorKind>,
+    /// The checkpoint or its journal has it.
+    pub(super) is_saved: bool,
     /// Never read.
     pub(super) is_compressed: bool,
     pub(super) last_acknowledged: Option<SystemTime>,
@@ -149,7 +152,8 @@ impl Table {
                 is_over: false,
                 grown_at: now,
                 seen: Seen::default(),
-                is_failing: false,
+                read_error: None,
+                is_saved: false,
                 is_compressed: false,
                 last_acknowledged: None,
                 last_turn: 0,
@@ -272,19 +276,27 @@ impl Table {
 
     /// What the checkpoint shall say.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
-        self.files
-            .values()
-            .filter(|known| !known.is_over)
-            .filter_map(|known| {
-                Some(Entry {
-                    inode: known.tail.inode,
-                    position: known.frontier.acknowledged(),
-                    size: known.tail.size,
-                    head: known.tail.head,
-                    path: known.tail.path.clone(),
-                    log: self.logs.get(&known.log)?.path.clone(),
-                })
-            })
+        self.files.values().filter_map(|known| self.entry_of(known))
+    }
+
+    /// What the checkpoint shall say of a file, with whether that is new to it; none when it shall say nothing.
+    pub(super) fn entry(&self, key: FileKey) -> Option<(bool, Entry)> {
+        let known = self.files.get(&key)?;
+        Some((!known.is_saved, self.entry_of(known)?))
+    }
+
+    fn entry_of(&self, known: &Known) -> Option<Entry> {
+        if known.is_over {
+            return None;
+        }
+        Some(Entry {
+            inode: known.tail.inode,
+            position: known.frontier.acknowledged(),
+            size: known.tail.size,
+            head: known.tail.head,
+            path: known.tail.path.clone(),
+            log: self.logs.get(&known.log)?.path.clone(),
+        })
     }
 
     pub(super) fn status(&self) -> Vec<FileStatus> {
@@ -305,6 +317,7 @@ impl Table {
                     last_acknowledged: known.last_acknowledged,
                     is_open: known.tail.is_open(),
                     is_removed: known.is_vanished,
+                    read_error: known.read_error,
                 })
             })
             .collect()

@@ -6,8 +6,12 @@
 //! Promised, as long as the state folder is there:
 //! - Every line that was in a file is in an acknowledged batch, or in one the spool has, or is declared in the [`Ledger`].
 //! - Lines of a file are handed over in order, those of a rotated file before those of its successor.
-//! - After a crash, what is sent again is at most what the checkpoint does not say yet, and what was in flight: three batches
-//!   and what an assembler held.
+//! - After a crash of the process, what is sent again is what was not acknowledged: at most two batches, and what an assembler
+//!   held, with what came after it in its log. After a power loss, also what was acknowledged since the checkpoint was synced:
+//!   one second.
+//! - While the state folder can't be written, reading goes on; what a crash would send again then grows.
+//! - A file that can't be read is tried again for as long as a folder names it; its [`FileStatus`] says so. When it is gone,
+//!   what was not read of it is declared.
 //! - Memory holds three batches and one read buffer, however much there is to read.
 //!
 //! Known limitations:
@@ -15,10 +19,10 @@
 //!   removal is unknown, so it can't be declared.
 //! - A file of which a part is copied to another file (`copytruncate`) under a name that the patterns match is read again
 //!   under that name; exclude such names.
-//! - A file that gets a name that no pattern matches before it is found and in the checkpoint, which is written at once, is not
-//!   found again when the process dies meanwhile.
+//! - A file that is found and gets a name that no pattern matches within the second before a power loss is not found again.
 //! - What is written to a rotated file after its successor was read comes after the successor's lines.
-//! - A line that an assembler holds, holds back the acknowledged offset of its file and of that file's successors.
+//! - A line that an assembler holds, holds back the acknowledged offset of its file and of that file's successors; when its
+//!   end never comes, until nobody has written to the log for ten minutes.
 //! - When a batch is refused, its file's checkpoint may be saved before the record that declares it is acknowledged.
 
 use std::{ops::Range, os::fd::BorrowedFd, path::Path, time::Duration};
@@ -70,6 +74,8 @@ pub struct Settings {
     /// How long a file that was rotated away must not have grown before its last half line counts as a line, and before a
     /// removed one is closed.
     pub settle: Duration,
+    /// How long no file of a log must have grown before a part of a line, whose end never came, counts as a line.
+    pub abandoned_after: Duration,
     /// How many files may be open that need not be.
     pub open_files: usize,
 }
@@ -85,6 +91,7 @@ impl Default for Settings {
             reconcile_every: Duration::from_secs(60),
             poll_every: Duration::from_secs(10),
             settle: Duration::from_secs(30),
+            abandoned_after: Duration::from_secs(600),
             open_files: 256,
         }
     }
@@ -126,7 +133,7 @@ pub trait Assembler: Send {
     /// The start of the earliest line that was offered and is not yet in a batch.
     fn held(&self) -> Option<(FileKey, u64)>;
     /// Writes what is held and has waited since before `older_than_unix_nano` (multi-line records; never container parts).
-    /// `u64::MAX`: all of it.
+    /// `u64::MAX`: all of it, container parts too.
     fn flush(&mut self, older_than_unix_nano: u64, batch: &mut LogBatch);
 }
 

@@ -71,7 +71,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             self.is_changed = true;
             self.save(now);
         }
+        self.flush_abandoned(now);
         self.sweep(now);
+        self.free_idle(now);
         self.reconciled_at = Instant::now().max(now);
         self.reconciliation_took = self.reconciled_at - now;
         let every = if self.watch.is_complete() {
@@ -100,6 +102,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
     fn walk(&mut self) -> HashMap<Inode, Place> {
         let (discovery, watch, table) = (&self.discovery, &mut self.watch, &self.table);
         let mut places: HashMap<Inode, Place> = HashMap::new();
+        watch.begin();
         discovery.walk(&mut |met| match met {
             Met::Folder(folder) => watch.add(folder),
             Met::File {
@@ -158,6 +161,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 continue;
             };
             let key = self.table.add_file(tail_of(entry), log, now);
+            if let Some(known) = self.table.files.get_mut(&key) {
+                known.is_saved = true;
+            }
             self.table.make_ready(key);
         }
     }
@@ -271,7 +277,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
                 Err(_) => Verdict::Same,
             };
             if verdict != Verdict::Same {
-                self.over(key, verdict);
+                self.over(key, verdict.into());
                 return false;
             }
         }
@@ -287,14 +293,18 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             // What is wrong with it shows in its turn.
             let _ = known.tail.look();
         }
+        let tries_again = known.read_error.is_some();
         if known.seen != place.seen {
             known.seen = place.seen;
             known.grown_at = now;
             self.table.make_ready(key);
         }
+        if !is_placed || tries_again {
+            self.table.make_ready(key);
+        }
         if !is_placed {
             self.is_changed = true;
-            self.table.make_ready(key);
+            self.moved.insert(key);
         }
         true
     }
@@ -364,6 +374,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         if let Some(known) = self.table.files.get_mut(&key) {
             known.seen = place.seen;
         }
+        self.moved.insert(key);
         // An empty one has its turn when it is written: who writes it has then written the last line of the one before.
         if place.size > 0 {
             self.table.make_ready(key);

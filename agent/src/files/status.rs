@@ -1,6 +1,6 @@
 //! What is known of each file, for the agent's own metrics and `explain`.
 
-use std::{path::PathBuf, time::SystemTime};
+use std::{io, path::PathBuf, time::SystemTime};
 
 use super::identity::{Fingerprint, Inode};
 
@@ -49,6 +49,8 @@ pub struct FileStatus {
     pub is_open: bool,
     /// Whether no folder names it any more.
     pub is_removed: bool,
+    /// Why it can't be read now; it is tried again.
+    pub read_error: Option<io::ErrorKind>,
 }
 
 impl FileStatus {

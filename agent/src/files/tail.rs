@@ -84,6 +84,9 @@ pub struct Tail {
     /// How far a line was looked through that is longer than the limit.
     skipped_to: Option<u64>,
     file: Option<File>,
+    /// What the kernel answers in a test.
+    #[cfg(test)]
+    pub(super) fault: Option<nix::errno::Errno>,
 }
 
 impl Tail {
@@ -105,6 +108,8 @@ impl Tail {
             guard,
             skipped_to: None,
             file: None,
+            #[cfg(test)]
+            fault: None,
         }
     }
 
@@ -145,6 +150,10 @@ impl Tail {
     /// # Errors
     /// When it can't be opened or read.
     pub fn open(&mut self) -> io::Result<Verdict> {
+        #[cfg(test)]
+        if let Some(errno) = self.fault {
+            return Err(errno.into());
+        }
         if self.file.is_some() {
             return Ok(Verdict::Same);
         }

@@ -117,7 +117,7 @@ impl Files {
     }
 }
 
-struct Loop<D, O> {
+struct Loop<D: StateDir, O> {
     engine: Engine<D, O>,
     waker: Arc<EventFd>,
 }

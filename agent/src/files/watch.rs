@@ -27,6 +27,10 @@ pub struct Watch {
     /// The first half of a rename, with what joins it to the second one.
     renamed: Option<(u32, PathBuf)>,
     is_complete: bool,
+    has_warned: bool,
+    /// What the kernel answers in a test.
+    #[cfg(test)]
+    pub(super) refusal: Option<Errno>,
 }
 
 /// What happened.
@@ -69,7 +73,15 @@ impl Watch {
             folders: HashMap::new(),
             watched: HashMap::new(),
             renamed: None,
+            has_warned: false,
+            #[cfg(test)]
+            refusal: None,
         }
+    }
+
+    /// Before all folders are [added](Self::add) again: those that could not be watched may be by now.
+    pub fn begin(&mut self) {
+        self.is_complete = self.inotify.is_some();
     }
 
     /// Becomes readable when there are events.
@@ -97,7 +109,10 @@ impl Watch {
             | AddWatchFlags::IN_MOVED_TO
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_ONLYDIR;
-        match inotify.add_watch(folder, mask) {
+        let added = inotify.add_watch(folder, mask);
+        #[cfg(test)]
+        let added = self.refusal.map_or(added, Err);
+        match added {
             Ok(descriptor) => {
                 self.watched.insert(folder.to_owned(), descriptor);
                 if let Some(before) = self.folders.insert(descriptor, folder.to_owned()) {
@@ -107,7 +122,7 @@ impl Watch {
             // It went away since it was found; its parent tells when it comes back.
             Err(Errno::ENOENT | Errno::ENOTDIR) => {}
             Err(error) => {
-                if self.is_complete {
+                if !std::mem::replace(&mut self.has_warned, true) {
                     tracing::warn!(
                         folder = %folder.display(),
                         %error,

@@ -151,30 +151,43 @@ impl Assembler {
         Some((earliest.file, earliest.offset))
     }
 
-    /// Writes records of several lines whose last line was observed before that time; never parts of a line, which are no
-    /// record by themselves. `u64::MAX` writes all.
+    /// Writes records of several lines whose last line was observed before that time. `u64::MAX` writes all that is held, also
+    /// parts of a line whose end has not come, which are no record by themselves.
     pub fn flush(&mut self, older_than_unix_nano: u64, batch: &mut LogBatch) {
         let Self {
             source,
             log,
+            parts,
             records,
             steps,
             ..
         } = self;
-        if records.iter().all(Held::is_empty) {
+        if parts.iter().chain(&*records).all(Held::is_empty) {
             return;
         }
         BUFFERS.with_borrow_mut(|buffers| {
-            let mut emit_to = Emit {
-                source,
-                log,
-                fields: &mut buffers.fields,
-                batch,
-                steps,
+            let mut next = Next {
+                records,
+                emit: Emit {
+                    source,
+                    log,
+                    fields: &mut buffers.fields,
+                    batch,
+                    steps,
+                },
             };
-            for held in records {
+            if older_than_unix_nano == u64::MAX {
+                for held in parts {
+                    if let Some(joined) = held.line() {
+                        note(next.emit.steps, || Step::joined(held.lines(), joined.text));
+                        next.take(&joined);
+                        held.clear();
+                    }
+                }
+            }
+            for held in next.records {
                 if held.last_observed_unix_nano() < older_than_unix_nano {
-                    write(held, &mut emit_to);
+                    write(held, &mut next.emit);
                 }
             }
         });

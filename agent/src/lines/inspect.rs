@@ -201,7 +201,8 @@ impl Inspector {
 
     /// What they do to the lines that wait, when no more come.
     pub fn end(&mut self) -> Vec<Step> {
-        self.assembler.flush(u64::MAX, &mut self.batch);
+        // All but parts of a line, of which the agent would wait for the end.
+        self.assembler.flush(u64::MAX - 1, &mut self.batch);
         self.batch.clear();
         self.assembler.take_steps()
     }

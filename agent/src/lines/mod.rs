@@ -12,8 +12,8 @@
 //! It promises that each line offered ends up in a record, is counted as shed, or is [held](Assembler::held). Nothing is
 //! allocated for a line in the normal case; what is joined has buffers of its own per stream.
 //!
-//! Known limitations: the last line of a container that died while it was writing a part is held until its log goes on. A
-//! log's limits are its own: a source of many files may send that often what is configured.
+//! Known limitations: the last line of a container that died while it was writing a part is held until its log goes on, or all
+//! is [flushed](Assembler::flush). A log's limits are its own: a source of many files may send that often what is configured.
 
 mod assembler;
 mod counts;

@@ -1,8 +1,6 @@
 //! What surrounds an engine in a test: an assembler, an outlet and a state folder that do as they are told.
 
 use std::{
-    collections::BTreeMap,
-    io,
     ops::Range,
     os::fd::{AsFd, BorrowedFd},
     path::Path,
@@ -19,7 +17,6 @@ use crate::{
     batch::{FileKey, LogBatch, SourceKey},
     files::{Assembler, Assemblers, Outcome, Outlet},
     ledger::LossReason,
-    state_dir::{StateDir, StateFile},
     wire::protobuf::{bytes, close, open},
 };
 
@@ -205,121 +202,4 @@ fn bodies(batch: &mut LogBatch) -> Vec<String> {
             other => panic!("{other:?}"),
         })
         .collect()
-}
-
-/// A folder in memory; a crash leaves of it what was synced.
-#[derive(Clone, Default)]
-pub(super) struct MemoryDir(Arc<Mutex<Memory>>);
-
-#[derive(Default)]
-struct Memory {
-    files: BTreeMap<String, Arc<Mutex<MemoryFile>>>,
-    durable: BTreeMap<String, Vec<u8>>,
-}
-
-#[derive(Default)]
-pub(super) struct MemoryFile {
-    bytes: Vec<u8>,
-    synced: usize,
-}
-
-impl MemoryDir {
-    pub(super) fn crash(&self) {
-        let mut memory = self.0.lock().unwrap();
-        let durable = memory.durable.clone().into_iter();
-        memory.files = durable
-            .map(|(name, bytes)| {
-                let synced = bytes.len();
-                (name, Arc::new(Mutex::new(MemoryFile { bytes, synced })))
-            })
-            .collect();
-    }
-
-    pub(super) fn damage(&self, name: &str) {
-        let memory = self.0.lock().unwrap();
-        let mut file = memory.files[name].lock().unwrap();
-        let middle = file.bytes.len() / 2;
-        file.bytes[middle] ^= 1;
-    }
-
-    fn file(&self, name: &str) -> io::Result<Arc<Mutex<MemoryFile>>> {
-        let memory = self.0.lock().unwrap();
-        let file = memory.files.get(name).map(Arc::clone);
-        file.ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-}
-
-impl StateDir for MemoryDir {
-    type File = Arc<Mutex<MemoryFile>>;
-
-    fn create(&self, name: &str) -> io::Result<Self::File> {
-        let file = Self::File::default();
-        let mut memory = self.0.lock().unwrap();
-        memory.files.insert(name.to_owned(), Arc::clone(&file));
-        Ok(file)
-    }
-
-    fn append(&self, name: &str) -> io::Result<Self::File> {
-        self.file(name)
-    }
-
-    fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let file = self.file(name)?;
-        let file = file.lock().unwrap();
-        let rest = &file.bytes[(offset as usize).min(file.bytes.len())..];
-        let length = rest.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&rest[..length]);
-        Ok(length)
-    }
-
-    fn len(&self, name: &str) -> io::Result<u64> {
-        Ok(self.file(name)?.lock().unwrap().bytes.len() as u64)
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut memory = self.0.lock().unwrap();
-        let file = memory.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        memory.files.insert(to.to_owned(), file);
-        Ok(())
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.0.lock().unwrap().files.remove(name);
-        Ok(())
-    }
-
-    fn list(&self) -> io::Result<Vec<String>> {
-        Ok(self.0.lock().unwrap().files.keys().cloned().collect())
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        let mut memory = self.0.lock().unwrap();
-        memory.durable = memory
-            .files
-            .iter()
-            .map(|(name, file)| {
-                let file = file.lock().unwrap();
-                (name.clone(), file.bytes[..file.synced].to_vec())
-            })
-            .collect();
-        Ok(())
-    }
-}
-
-impl StateFile for Arc<Mutex<MemoryFile>> {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.lock().unwrap().bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.lock().unwrap().bytes.truncate(length as usize);
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        let mut file = self.lock().unwrap();
-        file.synced = file.bytes.len();
-        Ok(())
-    }
 }

@@ -12,12 +12,13 @@ use std::{
 use super::{Settings, Source, StartAt, engine::Engine};
 use crate::{
     ledger::{Loss, LossReason},
-    state_dir::StateDir as _,
+    state_dir::{StateDir as _, faulty::FaultyDir},
 };
-use fakes::{MakeLines, MemoryDir, TestOutlet};
+use fakes::{MakeLines, TestOutlet};
 
 mod checkpoints;
 mod fakes;
+mod faults;
 mod model;
 mod scenarios;
 mod speed;
@@ -26,14 +27,14 @@ mod threaded;
 /// An engine, its surroundings, and a clock that moves only when it is told to.
 struct Rig {
     root: tempfile::TempDir,
-    dir: MemoryDir,
+    dir: FaultyDir,
     outlet: TestOutlet,
     losses: Arc<Mutex<Vec<Loss>>>,
     settings: Settings,
     starts: Option<&'static [u8]>,
     /// Whether the ledger writes a record of each loss.
     declares: bool,
-    engine: Option<Engine<MemoryDir, TestOutlet>>,
+    engine: Option<Engine<FaultyDir, TestOutlet>>,
     now: Instant,
     seen: usize,
 }
@@ -56,7 +57,7 @@ impl Rig {
         };
         Self {
             root,
-            dir: MemoryDir::default(),
+            dir: FaultyDir::default(),
             outlet: TestOutlet::new(),
             losses: Arc::default(),
             settings,
@@ -99,7 +100,7 @@ impl Rig {
             .unwrap();
     }
 
-    fn engine(&mut self) -> &mut Engine<MemoryDir, TestOutlet> {
+    fn engine(&mut self) -> &mut Engine<FaultyDir, TestOutlet> {
         let Self {
             engine,
             settings,
@@ -206,17 +207,28 @@ impl Rig {
             .collect()
     }
 
+    /// The power goes.
+    fn lose_power(&mut self, seed: u64) {
+        self.crash();
+        self.dir.crash(seed);
+    }
+
+    /// Only half of a file of the state folder is left.
+    fn damage(&self, name: &str) {
+        let content = self.dir.content(name).unwrap();
+        self.dir.put(name, &content[..content.len() / 2]);
+    }
+
     /// The process ends without a word.
     fn crash(&mut self) {
         self.engine = None;
-        self.dir.crash();
         let mut sent = self.outlet.sent.lock().unwrap();
         sent.in_flight = None;
         sent.is_kept = false;
         sent.outcomes.clear();
     }
 
-    /// The offset of each path in the durable checkpoint.
+    /// The offset of each path that a start would find.
     fn saved(&self) -> Vec<(String, u64)> {
         let root = format!("{}/", self.root.path().display());
         let entries = match super::checkpoint::Checkpoints::load(self.dir.clone()).1 {

@@ -1,15 +1,23 @@
 //! Any order of writes, rotations, truncations, removals, acknowledgements and crashes: what was captured is delivered or
 //! declared, in order (also where an assembler makes records of several lines), and sent again at most once per crash.
 //!
+//! A process that ends and starts again goes on from all that was acknowledged; after a power loss, from what was when the
+//! checkpoint was saved last, or later.
+//!
 //! Captured is a line that was in the file at a reconciliation; so there is one before each truncation and removal, and the
 //! agent gets the time to notice that the Collector is away before the next crash. A
 //! file is in the checkpoint before it gets a name that the patterns do not match.
 
 use std::collections::HashMap;
 
+use nix::errno::Errno;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    files::checkpoint::{Checkpoints, Entry},
+    state_dir::faulty::Operation,
+};
 
 #[derive(Debug, Clone)]
 enum Action {
@@ -24,6 +32,10 @@ enum Action {
     Refuse,
     Crash,
     CrashAndRotate,
+    LosePower(u64),
+    Fail(Operation),
+    FillDisk(u64),
+    EmptyDisk,
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -39,6 +51,19 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::Refuse),
         1 => Just(Action::Crash),
         1 => Just(Action::CrashAndRotate),
+        1 => any::<u64>().prop_map(Action::LosePower),
+        1 => prop::sample::select(vec![
+            Operation::Append,
+            Operation::Create,
+            Operation::Rename,
+            Operation::SyncDir,
+            Operation::SyncFile,
+            Operation::Truncate,
+            Operation::Write,
+        ])
+        .prop_map(Action::Fail),
+        1 => (0u64..2000).prop_map(Action::FillDisk),
+        1 => Just(Action::EmptyDisk),
     ]
 }
 
@@ -59,11 +84,18 @@ struct World {
     next_line: u32,
     rotated: u32,
     crashes: usize,
+    /// Whether the disk never fails.
+    is_disk_sound: bool,
     losses: Vec<(String, Range<u64>, LossReason)>,
 }
 
 impl World {
-    fn new(batch_bytes: usize, matches_rotated: bool, has_records: bool) -> Self {
+    fn new(
+        batch_bytes: usize,
+        matches_rotated: bool,
+        has_records: bool,
+        is_disk_sound: bool,
+    ) -> Self {
         let pattern = if matches_rotated { "a.log*" } else { "a.log" };
         let mut rig = Rig::new(&[pattern]);
         rig.settings.batch_bytes = batch_bytes;
@@ -75,6 +107,7 @@ impl World {
             next_line: 0,
             rotated: 0,
             crashes: 0,
+            is_disk_sound,
             losses: Vec::new(),
         }
     }
@@ -141,16 +174,61 @@ impl World {
                 }
                 // The losses that were declared so far have reached somebody; the limits are documented.
                 self.losses.extend(self.rig.losses());
-                self.rig.crash();
-                self.crashes += 1;
+                self.crash(None);
                 if let Action::CrashAndRotate = action {
                     self.write();
                     self.rotate();
                     self.write();
                 }
             }
+            Action::LosePower(seed) => {
+                self.losses.extend(self.rig.losses());
+                self.crash(Some(*seed));
+            }
+            Action::Fail(operation) if !self.is_disk_sound => {
+                self.rig.dir.fail_next(*operation, Errno::EIO);
+            }
+            Action::FillDisk(bytes) if !self.is_disk_sound => {
+                self.rig.dir.set_capacity(Some(*bytes));
+            }
+            Action::EmptyDisk => self.rig.dir.set_capacity(None),
+            Action::Fail(_) | Action::FillDisk(_) => {}
         }
         self.losses.extend(self.rig.losses());
+    }
+
+    /// The process ends, or the power goes; what the next start finds is what it may claim.
+    fn crash(&mut self, power: Option<u64>) {
+        let engine = self.rig.engine();
+        let claimed: Vec<Entry> = engine.table.entries().collect();
+        let is_told = engine.moved.is_empty();
+        assert!(is_told || !self.is_disk_sound, "a step tells all");
+        match power {
+            None => self.rig.crash(),
+            Some(seed) => self.rig.lose_power(seed),
+        }
+        self.crashes += 1;
+        self.rig.dir.heal();
+        let found = Checkpoints::load(self.rig.dir.clone()).1.entries();
+        let index = |entry: &Entry| found.iter().position(|found| found.inode == entry.inode);
+        let is_exact = power.is_none() && self.is_disk_sound;
+        for entry in &claimed {
+            // Where they are another file's, the head says so.
+            let bytes = fs::read(&entry.path).unwrap_or_default();
+            if !entry.head.is_head_of(&bytes) {
+                continue;
+            }
+            let found = index(entry).map(|index| &found[index]);
+            let found = found.filter(|found| found.head.is_head_of(&bytes));
+            let (found, claimed) = (found.map(|found| found.position), entry.position);
+            let is_less = found.is_none_or(|found| found.offset <= claimed.offset);
+            assert!(is_less, "{found:?} {entry:?}");
+            assert!(!is_exact || found == Some(claimed), "{found:?} {entry:?}");
+        }
+        if is_exact {
+            let order: Vec<_> = claimed.iter().map(index).collect();
+            assert!(order.is_sorted(), "{claimed:?} {found:?}");
+        }
     }
 
     fn write(&mut self) {
@@ -199,6 +277,8 @@ impl World {
     }
 
     fn look_and_save(&mut self) {
+        self.rig.dir.heal();
+        self.rig.dir.set_capacity(None);
         self.rig.look();
         self.rig.wait(Duration::from_secs(1));
         self.rig.steps();
@@ -288,8 +368,9 @@ proptest! {
         batch_bytes in prop_oneof![Just(40usize), Just(400), Just(1 << 20)],
         matches_rotated: bool,
         has_records: bool,
+        is_disk_sound: bool,
     ) {
-        let mut world = World::new(batch_bytes, matches_rotated, has_records);
+        let mut world = World::new(batch_bytes, matches_rotated, has_records, is_disk_sound);
         for action in &actions {
             world.run(action);
         }

@@ -369,12 +369,12 @@ fn a_damaged_checkpoint_means_duplicates_and_two_damaged_ones_a_fresh_start_from
     assert_eq!(rig.deliver(), ["2"]);
     rig.crash();
     // Which of the two is the newest is not the test's business: after damage of either, the other one counts.
-    rig.dir.damage("checkpoint.0");
+    rig.damage("checkpoint.0");
     let after_one = rig.deliver();
     assert!(after_one == NONE || after_one == ["2"], "{after_one:?}");
     rig.crash();
     for name in rig.dir.list().unwrap() {
-        rig.dir.damage(&name);
+        rig.damage(&name);
     }
     assert_eq!(rig.deliver(), ["old", "1", "2"]);
 }

@@ -1,8 +1,14 @@
 //! How fast lines are read, on their own. Run with `cargo test --release -p trivium-agent files::tests::speed -- --ignored
 //! --nocapture`.
 
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use nix::sys::eventfd::EventFd;
+
 use super::*;
+use crate::batch::LogBatch;
 use crate::files::{
+    Outcome, Outlet,
     identity::{Fingerprint, Inode},
     tail::{ReadBuffer, Tail, Turn},
 };
@@ -106,4 +112,103 @@ fn what_a_thousand_idle_files_and_a_trickle_cost() {
         (busy.0 - after.0) as f64 / 10e9
     );
     files.stop(Duration::from_secs(5)).unwrap();
+}
+
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "it is the result")]
+fn what_the_journal_costs() {
+    use crate::{
+        files::checkpoint::{Checkpoints, Entry},
+        state_dir::RealDir,
+    };
+    for files in [1, 10, 1000] {
+        let rig = Rig::new(&[]);
+        let dir = RealDir::lock(&rig.path("state")).unwrap();
+        let (mut checkpoints, _) = Checkpoints::load(dir);
+        rig.append("a-log-with-a-name-of-some-length.log", "a line\n");
+        let path = rig.path("a-log-with-a-name-of-some-length.log");
+        let entry = Entry::at(&path, 7).unwrap();
+        let batches = 20_000 / files;
+        let start = Instant::now();
+        let mut appended = Duration::ZERO;
+        for batch in 0..batches {
+            if batch % 150 == 0 {
+                checkpoints.save([&entry].into_iter()).unwrap();
+            }
+            let before = Instant::now();
+            let entries = (0..files).map(|_| (false, entry.clone()));
+            checkpoints.append(entries).unwrap();
+            appended += before.elapsed();
+        }
+        println!(
+            "{files} files in a batch: {:.1} µs for a batch; {:?} in all",
+            appended.as_secs_f64() * 1e6 / f64::from(batches),
+            start.elapsed()
+        );
+    }
+}
+
+/// Acknowledges at once, and looks at nothing.
+struct Void(Vec<Outcome>, EventFd);
+
+impl Outlet for Void {
+    fn is_free(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn send(&mut self, mut batch: LogBatch) {
+        batch.finish();
+        self.keep(batch);
+    }
+
+    fn keep(&mut self, batch: LogBatch) {
+        let result = Ok(());
+        self.0.push(Outcome { batch, result });
+    }
+
+    fn keep_sent(&mut self) {}
+
+    fn outcomes(&mut self) -> Vec<Outcome> {
+        std::mem::take(&mut self.0)
+    }
+
+    fn waker_fd(&self) -> BorrowedFd<'_> {
+        self.1.as_fd()
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "it is the result")]
+fn how_much_memory_a_busy_time_takes_and_an_idle_one_gives_back() {
+    let anonymous = || {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+        line.unwrap().to_owned()
+    };
+    let rig = Rig::new(&["*.log"]);
+    rig.append("a.log", &format!("{}\n", "x".repeat(199)).repeat(500_000));
+    println!("at first {}", anonymous());
+    let mut now = Instant::now();
+    let mut engine = Engine::new(
+        rig.settings.clone(),
+        rig.dir.clone(),
+        Box::new(MakeLines(None)),
+        Void(Vec::new(), EventFd::new().unwrap()),
+        Box::new(|_, _| {}),
+        now,
+    )
+    .unwrap();
+    engine.reconcile(now);
+    while engine.table.has_ready() {
+        engine.step(now);
+    }
+    println!("busy {}", anonymous());
+    now += Duration::from_secs(61);
+    engine.step(now);
+    engine.settle();
+    now += Duration::from_secs(61);
+    engine.reconcile(now);
+    println!("idle {}", anonymous());
 }

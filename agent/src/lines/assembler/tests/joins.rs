@@ -13,12 +13,31 @@ fn parts_of_a_docker_line_are_joined_per_stream_and_across_a_rotation() {
     log.docker("stderr", "end\n");
     assert_eq!(log.bodies(), ["complete", "between", "error end"]);
     assert_eq!(log.held(), Some((1, start)));
-    log.flush(u64::MAX);
+    log.flush(u64::MAX - 1);
     assert_eq!(log.bodies(), [""; 0], "a part is no record");
     assert!(error_end > 0);
     log.docker("stdout", "three\n");
     assert_eq!(log.bodies(), ["one two three"]);
     assert_eq!((log.held(), log.count(|counts| &counts.parts)), (None, 5));
+}
+
+#[test]
+fn parts_whose_end_never_comes_are_records_when_all_is_flushed() {
+    let mut log = Log::new(Settings {
+        format: Format::Docker,
+        multiline: Some(bytes::Regex::new("^E").unwrap()),
+        ..Settings::default()
+    });
+    log.docker("stderr", "E1\n");
+    log.docker("stderr", "at ").docker("stderr", "a");
+    log.docker("stdout", "E2 ").docker("stdout", "is");
+    log.flush(u64::MAX);
+    assert_eq!(
+        (log.bodies(), log.held()),
+        (vec!["E2 is".to_owned(), "E1\nat a".to_owned()], None)
+    );
+    log.docker("stdout", "E3\n").flush(u64::MAX);
+    assert_eq!(log.bodies(), ["E3"]);
 }
 
 #[test]
