@@ -1,12 +1,23 @@
 //! The Collector answers otherwise than with success.
 
-use std::time::{Duration, Instant};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use trivium_bench_agent::sink::Answer;
 
 use crate::support::{Bed, DeclaredLoss, Writer, losses};
 
-const PROTOCOLS: [&str; 2] = ["grpc", "http"];
+/// For both at once, as most of the time is waited.
+fn for_each_protocol(test: impl Fn(&str) + Sync) {
+    thread::scope(|scope| {
+        for protocol in ["grpc", "http"] {
+            let test = &test;
+            scope.spawn(move || test(protocol));
+        }
+    });
+}
 
 /// Lines are sent again until the Collector takes them; none is lost, none comes twice.
 fn is_tried_again(protocol: &str, answer: Answer) {
@@ -30,16 +41,16 @@ fn is_tried_again(protocol: &str, answer: Answer) {
 
 #[test]
 fn unavailable_is_tried_again_until_it_is_taken() {
-    for protocol in PROTOCOLS {
+    for_each_protocol(|protocol| {
         is_tried_again(protocol, Answer::Unavailable);
-    }
+    });
 }
 
 #[test]
 fn credentials_that_are_not_accepted_lose_nothing() {
-    for protocol in PROTOCOLS {
+    for_each_protocol(|protocol| {
         is_tried_again(protocol, Answer::Unauthenticated);
-    }
+    });
 }
 
 #[test]
@@ -56,7 +67,7 @@ fn garbage_over_http_is_tried_again_until_it_is_taken() {
 fn a_collector_that_asks_to_wait_is_left_alone_for_that_time() {
     // HTTP says it in whole seconds.
     let asked = Duration::from_secs(2);
-    for protocol in PROTOCOLS {
+    for_each_protocol(|protocol| {
         let bed = Bed::new();
         bed.configure(&format!("protocol: {protocol}"));
         bed.sink.set_answer(Answer::ResourceExhausted(asked));
@@ -80,12 +91,12 @@ fn a_collector_that_asks_to_wait_is_left_alone_for_that_time() {
         bed.arrived(&agent, 1, 1_000);
         agent.stop();
         assert_eq!(bed.sink.with_tally(|tally| tally.records), 1_000);
-    }
+    });
 }
 
 #[test]
 fn what_a_partial_success_leaves_out_is_told_and_not_sent_again() {
-    for protocol in PROTOCOLS {
+    for_each_protocol(|protocol| {
         let bed = Bed::new();
         bed.configure(&format!("protocol: {protocol}"));
         bed.sink.set_answer(Answer::PartialSuccess(10));
@@ -101,12 +112,12 @@ fn what_a_partial_success_leaves_out_is_told_and_not_sent_again() {
             assert_eq!((tally.rejected, tally.records), (10, 91));
             assert_eq!(tally.first_missing(1, 101), Some(0));
         });
-    }
+    });
 }
 
 #[test]
 fn what_is_refused_for_good_is_declared_to_the_byte_and_the_next_lines_go_on() {
-    for protocol in PROTOCOLS {
+    for_each_protocol(|protocol| {
         let bed = Bed::new();
         bed.configure(&format!("protocol: {protocol}"));
         bed.sink.keep();
@@ -133,7 +144,7 @@ fn what_is_refused_for_good_is_declared_to_the_byte_and_the_next_lines_go_on() {
                 }]
             );
         });
-    }
+    });
 }
 
 #[test]

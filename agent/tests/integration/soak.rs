@@ -67,8 +67,8 @@ fn descriptors_and_memory_do_not_grow_through_rotations_and_outages() {
         "{} cycles, descriptors and KiB: {before:?}, later {after:?}",
         samples.len()
     );
-    // A removed file stays open until it has not grown for 30 seconds, and for as long again as it takes to notice.
-    let cycles = 40 * samples.len() / lasts.as_secs().max(1) as usize + 1;
+    // A removed file stays open until it has not grown for 30 seconds; twice that, as cycles differ.
+    let cycles = 60 * samples.len() / lasts.as_secs().max(1) as usize + 1;
     assert!(after.0 <= 40 + FILES as usize * cycles, "{samples:?}");
     assert!(after.1 <= before.1 + NOISE_KIB, "{samples:?}");
 }
