@@ -36,8 +36,12 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         if !is_due || !self.has_batch() {
             return;
         }
-        let is_without_records = self.batch.is_empty();
         let is_free = self.outlet.is_free();
+        if is_free {
+            // The one before is settled, and the journal says so before the next one is sent.
+            self.settle();
+        }
+        let is_without_records = self.batch.is_empty();
         let may_go = is_without_records || is_free || (self.may_keep(now) && self.is_endangered());
         if !may_go {
             return;

@@ -34,6 +34,24 @@ fn what_was_acknowledged_just_before_a_crash_is_not_sent_again() {
 }
 
 #[test]
+fn no_batch_is_sent_before_the_journal_has_the_one_before_it() {
+    let mut rig = Rig::new(&["*.log"]);
+    rig.settings.batch_bytes = 300_000;
+    let line = "a line of some length\n";
+    rig.append("a.log", &line.repeat(300_000));
+    rig.outlet.sent.lock().unwrap().acknowledges_at_once = true;
+    let now = rig.now;
+    rig.engine().reconcile(now);
+    rig.engine().step(now);
+    let delivered = (rig.delivered().len() * line.len()) as u64;
+    let saved = rig.saved()[0].1;
+    assert!(saved > 0);
+    let turn = crate::files::tail::TURN_BYTES as u64;
+    let twice = delivered - saved;
+    assert!((1..=2 * turn).contains(&twice), "{twice} of {delivered}");
+}
+
+#[test]
 fn files_go_on_while_the_disk_is_full_and_the_checkpoint_follows_when_it_is_not() {
     let mut rig = Rig::new(&["*.log"]);
     rig.append("a.log", "1\n");
