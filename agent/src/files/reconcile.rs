@@ -69,6 +69,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         // was written in between where files are to be read from their end.
         if std::mem::take(&mut self.is_first_start) {
             self.is_changed = true;
+        }
+        if self.saved_at.is_none() {
             self.save(now);
         }
         self.flush_abandoned(now);
@@ -363,7 +365,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         tail.close();
         self.is_changed = true;
-        // At once: a name that no pattern matches is found again after a crash only by what is saved.
+        // Saved before it is read: under a name that no pattern matches it is found again after a crash only by that.
         self.saved_at = None;
         // A last look at what was there before.
         let before = self.table.logs.get(&log).map(|log| log.files.clone());
