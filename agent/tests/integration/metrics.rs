@@ -109,9 +109,11 @@ fn its_own_metrics_agree_with_what_was_written_and_what_arrived() {
     bed.waits_for(&agent, "the lines", |tally| tally.records == left);
     let files = Some(("source", "files[0]"));
     let logs = Some(("signal", "logs"));
-    bed.waits_for(&agent, "a sample of itself after the last answer", |tally| {
-        last_value(tally, "trivium.agent.acknowledged", logs) == Some(left)
-    });
+    bed.waits_for(
+        &agent,
+        "a sample of itself after the last answer",
+        |tally| last_value(tally, "trivium.agent.acknowledged", logs) == Some(left),
+    );
     agent.stop();
     bed.sink.with_tally(|tally| {
         let value = |metric, with| last_value(tally, metric, with);
