@@ -150,13 +150,8 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         self.start_linger(now);
         self.flush_held(now);
         for _ in 0..TURNS {
-            let was_full = self.is_full();
             self.hand_over(now, false);
             let is_urgent = self.is_full();
-            // What was acknowledged before it is settled and saved before the next one goes.
-            if was_full && !is_urgent {
-                break;
-            }
             if is_urgent && !self.may_keep(now) {
                 break;
             }
