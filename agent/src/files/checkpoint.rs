@@ -2,7 +2,7 @@
 //!
 //! Two generations, `checkpoint.0` and `checkpoint.1`, written in turn: a new one is written beside them as `checkpoint.new`,
 //! synced, renamed over the older one, and the folder is synced. The one with the higher generation that is not damaged
-//! counts, with what the [`journal`] says was acknowledged since. An older one, or none, means that lines are sent again;
+//! counts, with what the journal (`checkpoint/journal.rs`) says was acknowledged since. An older one, or none, means that lines are sent again;
 //! never that lines are lost.
 //!
 //! All numbers are little-endian.
@@ -112,6 +112,11 @@ impl<D: StateDir> Checkpoints<D> {
     /// The generation that a start of the process would find now.
     pub fn generation(&self) -> u64 {
         self.newest.generation
+    }
+
+    /// Whether something is known that a power loss could take: what the last process appended, too.
+    pub fn has_unsynced(&self) -> bool {
+        self.journal.has_records()
     }
 
     /// Saves all entries, durably when it returns.

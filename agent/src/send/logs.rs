@@ -51,10 +51,12 @@ struct Shared {
 }
 
 impl Shared {
-    fn settled(&self, batch: LogBatch, result: Result<(), LossReason>) {
+    fn push(&self, batch: LogBatch, result: Result<(), LossReason>) {
         let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
         outcomes.push(Outcome { batch, result });
-        drop(outcomes);
+    }
+
+    fn wake(&self) {
         // It fails only when the counter is full, and then the thread is awake.
         let _ = self.waker.write(1);
     }
@@ -214,15 +216,17 @@ impl LogSender {
 
     /// Its outcome is there before the next may be sent.
     fn sent(&self, batch: LogBatch, result: Result<(), LossReason>) {
+        self.shared.push(batch, result);
         self.shared.is_in_flight.store(false, Ordering::Release);
-        self.shared.settled(batch, result);
+        self.shared.wake();
     }
 
     async fn keep(&mut self, mut batch: LogBatch) {
         let body = Bytes::from(batch.take_request());
         let result = self.store(batch.records(), &body).await;
         give_back(&mut batch, body);
-        self.shared.settled(batch, result);
+        self.shared.push(batch, result);
+        self.shared.wake();
     }
 
     /// Into the spool; to the Collector when the disk fails and the Collector answers.

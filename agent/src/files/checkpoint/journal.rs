@@ -70,6 +70,10 @@ impl<F: StateFile> Journal<F> {
         (journal, count)
     }
 
+    pub(super) fn has_records(&self) -> bool {
+        self.length > 0
+    }
+
     /// Writes records, each with whether its file is new.
     pub(super) fn append<D: StateDir<File = F>>(
         &mut self,

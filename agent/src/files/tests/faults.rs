@@ -34,6 +34,28 @@ fn what_was_acknowledged_just_before_a_crash_is_not_sent_again() {
 }
 
 #[test]
+fn what_a_crashed_process_has_left_in_the_journal_is_soon_safe_from_a_power_loss() {
+    for seed in 0..8 {
+        let mut rig = Rig::new(&["*.log"]);
+        rig.append("a.log", "1\n");
+        assert_eq!(rig.deliver(), ["1"]);
+        // The first of them is in a checkpoint, the second one is too soon for the next.
+        for line in ["2\n", "3\n"] {
+            rig.append("a.log", line);
+            rig.reconcile();
+            rig.wait(Duration::from_millis(200));
+            rig.steps();
+            assert!(rig.outlet.finish(Ok(())));
+            rig.steps();
+        }
+        rig.crash();
+        rig.look();
+        rig.lose_power(seed);
+        assert_eq!(rig.saved(), [("a.log".to_owned(), 6)], "{seed}");
+    }
+}
+
+#[test]
 fn no_batch_is_sent_before_the_journal_has_the_one_before_it() {
     let mut rig = Rig::new(&["*.log"]);
     rig.settings.batch_bytes = 300_000;
