@@ -67,6 +67,7 @@ impl Saved {
 pub struct Checkpoints<D: StateDir> {
     dir: D,
     newest: Mark,
+    next_generation: u64,
     journal: Journal<D::File>,
     bytes: Vec<u8>,
 }
@@ -100,9 +101,14 @@ impl<D: StateDir> Checkpoints<D> {
             _ if is_none && records == 0 => Saved::Damaged,
             _ => Saved::Older(entries),
         };
+        // A power loss may have taken checkpoints that the journal has records of: another one like them would claim those. Two
+        // at a time, for the generations take turns in two files.
+        let taken = journal.foreign_generation();
+        let behind = taken.saturating_sub(newest.generation);
         let checkpoints = Self {
             dir,
             newest,
+            next_generation: newest.generation + 1 + behind.next_multiple_of(2),
             journal,
             bytes: Vec::new(),
         };
@@ -125,7 +131,7 @@ impl<D: StateDir> Checkpoints<D> {
     /// When it can't be written: the one before is still there, or [`generation`](Self::generation) is another one, and only
     /// after a power loss that may not be.
     pub fn save(&mut self, entries: impl Iterator<Item = impl Borrow<Entry>>) -> io::Result<()> {
-        let generation = self.newest.generation + 1;
+        let generation = self.next_generation;
         let crc = encode(generation, entries, &mut self.bytes);
         let mut file = self.dir.create(NEW)?;
         file.write_all(&self.bytes)?;
@@ -135,6 +141,7 @@ impl<D: StateDir> Checkpoints<D> {
         self.dir.rename(NEW, NAMES[(generation % 2) as usize])?;
         // Found by the next start, also when the folder can't be synced.
         self.newest = Mark { generation, crc };
+        self.next_generation = generation + 1;
         self.journal.start_again();
         self.dir.sync()
     }

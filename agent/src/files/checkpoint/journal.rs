@@ -41,6 +41,8 @@ pub(super) struct Journal<F> {
     file: Option<F>,
     /// Of the records that count.
     length: u64,
+    /// The newest generation that the records which do not count are of; 0 when there are none.
+    foreign: u64,
     bytes: Vec<u8>,
 }
 
@@ -58,16 +60,28 @@ impl<F: StateFile> Journal<F> {
             Vec::new()
         });
         let (mut rest, mut count) = (bytes.as_slice(), 0);
-        while let Some((is_new, entry, after)) = decode(rest, mark) {
+        while let Some((found, is_new, entry, after)) = decode(rest)
+            && found == mark
+        {
             apply(is_new, entry, entries);
             (rest, count) = (after, count + 1);
         }
+        let length = (bytes.len() - rest.len()) as u64;
+        let mut foreign = 0;
+        while let Some((found, _, _, after)) = decode(rest) {
+            (rest, foreign) = (after, found.generation.max(foreign));
+        }
         let journal = Self {
             file: None,
-            length: (bytes.len() - rest.len()) as u64,
+            length,
+            foreign,
             bytes: Vec::new(),
         };
         (journal, count)
+    }
+
+    pub(super) fn foreign_generation(&self) -> u64 {
+        self.foreign
     }
 
     pub(super) fn has_records(&self) -> bool {
@@ -142,8 +156,8 @@ fn encode(mark: Mark, is_new: bool, entry: &Entry, out: &mut Vec<u8>) {
     header[4..].copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
 }
 
-/// The first record, and what is after it; none when it is damaged or of another checkpoint.
-fn decode(bytes: &[u8], mark: Mark) -> Option<(bool, Entry, &[u8])> {
+/// The first record, of which checkpoint it is, and what is after it; none when it is damaged.
+fn decode(bytes: &[u8]) -> Option<(Mark, bool, Entry, &[u8])> {
     let mut reader = Reader(bytes);
     let length = u32::from_le_bytes(reader.array()?);
     let crc = u32::from_le_bytes(reader.array()?);
@@ -158,5 +172,6 @@ fn decode(bytes: &[u8], mark: Mark) -> Option<(bool, Entry, &[u8])> {
     };
     let [is_new] = reader.array()?;
     let entry = reader.entry()?;
-    (found == mark && reader.0.is_empty()).then_some((is_new != 0, entry, after))
+    let is_whole = reader.0.is_empty();
+    is_whole.then_some((found, is_new != 0, entry, after))
 }
