@@ -13,7 +13,7 @@ fn table() -> String {
     let settings = command.get_arguments().filter_map(|argument| {
         let variable = argument.get_env()?.to_str().unwrap();
         let defaults = argument.get_default_values();
-        let default = match defaults.first() {
+        let default = match defaults.first().filter(|default| !default.is_empty()) {
             Some(default) => format!("`{}`", default.to_str().unwrap()),
             None => "–".to_owned(),
         };
