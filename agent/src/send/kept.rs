@@ -184,7 +184,7 @@ fn commit(spool: &mut Spool<RealDir>, has_backlog: &watch::Sender<bool>, request
     for request in requests {
         let mut appended = spool.append(request.signal, request.items, &request.body);
         if matches!(appended, Err(SpoolError::SyncFirst)) {
-            settle(spool, &mut written);
+            settle(spool, has_backlog, &mut written);
             appended = spool.append(request.signal, request.items, &request.body);
         }
         match appended {
@@ -193,13 +193,18 @@ fn commit(spool: &mut Spool<RealDir>, has_backlog: &watch::Sender<bool>, request
             Err(error) => drop(request.done.send(Err(error))),
         }
     }
-    settle(spool, &mut written);
-    // Under the lock of the spool, so that `front` can't find it empty in between.
-    has_backlog.send_replace(spool.oldest().is_some());
+    settle(spool, has_backlog, &mut written);
 }
 
-fn settle(spool: &mut Spool<RealDir>, written: &mut Vec<oneshot::Sender<Result<(), SpoolError>>>) {
+fn settle(
+    spool: &mut Spool<RealDir>,
+    has_backlog: &watch::Sender<bool>,
+    written: &mut Vec<oneshot::Sender<Result<(), SpoolError>>>,
+) {
     let mut synced = spool.sync();
+    // Under the lock of the spool, so that `front` can't find it empty in between; and before anybody hears of it, so that
+    // nothing overtakes what is kept.
+    has_backlog.send_replace(spool.oldest().is_some());
     for done in written.drain(..) {
         // The first one gets the error itself, the others what it says.
         let result = std::mem::replace(&mut synced, Ok(()));
