@@ -12,10 +12,6 @@ use tokio::{
 use trivium_app::{App, Server, Settings};
 use trivium_telemetry::Telemetry;
 
-/// Requests allocate on one thread what another frees; the C library's allocator takes an eighth longer for the whole of a request.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 type StartError = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
