@@ -3,4 +3,5 @@
 pub mod attributes;
 pub mod logs;
 pub mod metrics;
-pub mod protobuf;
+
+pub use trivium_otlp::wire as protobuf;
