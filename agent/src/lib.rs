@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod cli;
+mod clock;
 pub mod config;
 pub mod containers;
 pub mod files;

@@ -4,11 +4,11 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write},
     process::ExitCode,
-    time::SystemTime,
 };
 
 use super::{CommandError, TailArgs};
 use crate::{
+    clock::unix_nano,
     config::Config,
     lines::inspect::{Inspector, Step},
     run::settings_of,
@@ -52,11 +52,4 @@ fn show(steps: &[Step], out: &mut dyn Write) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn unix_nano() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

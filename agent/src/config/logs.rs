@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
+pub use crate::lines::{Format, Parse};
+
 use super::{
     settings::settings,
     values::{
@@ -135,38 +137,6 @@ impl FileSource {
         let matches = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(path));
         matches(&self.include) && !matches(&self.exclude)
     }
-}
-
-/// How a line is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Text.
-    #[default]
-    Plain,
-    /// A JSON object.
-    Json,
-    /// `key=value` pairs.
-    Logfmt,
-    /// Docker's json-file.
-    Docker,
-    /// What containerd and CRI-O write.
-    Cri,
-}
-
-/// How the message of a line is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Parse {
-    /// As text.
-    #[default]
-    None,
-    /// As what it looks like.
-    Auto,
-    /// As a JSON object.
-    Json,
-    /// As `key=value` pairs.
-    Logfmt,
 }
 
 /// Where to begin in a file that is there at the very first start.

@@ -5,7 +5,7 @@ use std::{
     io,
     ops::Range,
     path::PathBuf,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     batch::{FileKey, LogBatch},
+    clock::unix_nano,
     ledger::{Loss, LossReason},
     state_dir::StateDir,
 };
@@ -429,10 +430,4 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         due
     }
-}
-
-fn unix_nano() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos() as u64)
 }

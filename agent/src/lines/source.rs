@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use regex::{Regex, bytes};
+use serde::Deserialize;
 
 use super::{
     assembler::Assembler, counts::Counts, emit::Log, frame::Stream, origin::Origin,
@@ -14,7 +15,8 @@ use crate::wire::{
 };
 
 /// How the lines of a file are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Text.
     #[default]
@@ -30,7 +32,8 @@ pub enum Format {
 }
 
 /// Whether a text that was taken out of its frame is read too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Parse {
     /// It is opaque.
     #[default]

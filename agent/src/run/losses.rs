@@ -1,9 +1,10 @@
 //! Declares losses: as log records of the agent's own, where the loss ledger is read.
 
-use std::{path::Path, sync::Arc, time::SystemTime};
+use std::{path::Path, sync::Arc};
 
 use crate::{
     batch::{LogBatch, SourceKey},
+    clock::unix_nano,
     files::Ledger,
     ledger::Loss,
     lines::Origin,
@@ -87,11 +88,4 @@ impl Declarer {
             declarer.declare(&loss, batch);
         })
     }
-}
-
-pub(super) fn unix_nano() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

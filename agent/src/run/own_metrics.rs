@@ -30,8 +30,9 @@ use std::{
 use nix::unistd::{SysconfVar, sysconf};
 use trivium_otlp::Signal;
 
-use super::{losses::unix_nano, sources::Sources};
+use super::sources::Sources;
 use crate::{
+    clock::unix_nano,
     files::FileStatus,
     send::Kept,
     stats::Stats,

@@ -13,13 +13,14 @@ use trivium_otlp::{PartialSuccess, Signal};
 use super::{
     StartError,
     host::Attributes,
-    losses::{Declarer, unix_nano},
+    losses::Declarer,
     own_metrics::OwnMetrics,
     sampler::Sampler,
     sources::{LogAssemblers, Sources},
 };
 use crate::{
     batch::LogBatch,
+    clock::unix_nano,
     config::Config,
     containers::socket,
     files::Files,

@@ -115,12 +115,7 @@ impl<'a> Rules<'a> {
         });
         Ok(lines::Settings {
             format,
-            parse: match self.parse {
-                config::Parse::None => lines::Parse::None,
-                config::Parse::Auto => lines::Parse::Auto,
-                config::Parse::Json => lines::Parse::Json,
-                config::Parse::Logfmt => lines::Parse::Logfmt,
-            },
+            parse: self.parse,
             multiline: multiline.transpose()?,
             max_record_bytes: usize::try_from(self.max_line).unwrap_or(usize::MAX),
             drop: self
@@ -136,17 +131,6 @@ impl<'a> Rules<'a> {
             }),
             redactor,
         })
-    }
-}
-
-/// As the stages call it.
-pub(super) fn format(format: config::Format) -> lines::Format {
-    match format {
-        config::Format::Plain => lines::Format::Plain,
-        config::Format::Json => lines::Format::Json,
-        config::Format::Logfmt => lines::Format::Logfmt,
-        config::Format::Docker => lines::Format::Docker,
-        config::Format::Cri => lines::Format::Cri,
     }
 }
 
@@ -190,7 +174,5 @@ pub fn settings_of(
         return Ok(None);
     };
     let rules = Rules::of_files(config, index, source);
-    rules
-        .settings(format(source.format), rules.redactor()?)
-        .map(Some)
+    rules.settings(source.format, rules.redactor()?).map(Some)
 }

@@ -12,8 +12,9 @@ use std::{
 use tokio::runtime::Handle;
 use trivium_otlp::Signal;
 
-use super::{StartError, host::Attributes, losses::unix_nano, own_metrics::OwnMetrics};
+use super::{StartError, host::Attributes, own_metrics::OwnMetrics};
 use crate::{
+    clock::unix_nano,
     config::Config,
     containers::ContainerDirectory,
     files::Files,

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     host::Attributes,
-    rules::{DEFAULT_WAIT, Rules, SourceError, folders, format},
+    rules::{DEFAULT_WAIT, Rules, SourceError, folders},
 };
 use crate::{
     batch::{FileKey, LogBatch},
@@ -175,7 +175,7 @@ fn files_source(
     let counts = Arc::new(lines::Counts::default());
     let rules = Rules::of_files(config, index, source);
     let redactor = rules.redactor()?;
-    let settings = rules.settings(format(source.format), redactor.clone())?;
+    let settings = rules.settings(source.format, redactor.clone())?;
     Ok(Source {
         name: format!("files[{index}]"),
         files: files::Source {
