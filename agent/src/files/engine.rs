@@ -171,6 +171,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         self.save_if_due(now);
         self.write_journal();
+        self.free_if_idle(now);
     }
 
     /// Whether reading has to wait for an outcome.
@@ -419,7 +420,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         if let Some(since) = self.batch_since.filter(|_| may_hand_over) {
             due = due.min(since + self.settings.linger);
         }
-        if let Some(at) = self.save_at() {
+        for at in [self.save_at(), self.free_at()].into_iter().flatten() {
             due = due.min(at);
         }
         if !self.held.is_empty() {

@@ -32,7 +32,7 @@ impl ReadBuffer {
     /// For lines up to `longest_line` bytes.
     pub fn new(longest_line: usize) -> Self {
         Self {
-            bytes: vec![0; TURN_BYTES + HEAD_BYTES],
+            bytes: Vec::new(),
             longest_line: longest_line.max(1),
         }
     }

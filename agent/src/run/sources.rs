@@ -1,6 +1,7 @@
 //! The configured sources as the files' thread needs them: what to read, and what makes records of it.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -9,6 +10,7 @@ use std::{
 use super::{
     host::Attributes,
     rules::{DEFAULT_WAIT, Rules, SourceError, folders},
+    service_name::service_name,
 };
 use crate::{
     batch::{FileKey, LogBatch},
@@ -50,7 +52,7 @@ enum Kind {
     },
     Files {
         lines: Arc<lines::Source>,
-        origin: Arc<lines::Origin>,
+        resource: Attributes,
     },
 }
 
@@ -185,7 +187,7 @@ fn files_source(
         },
         kind: Kind::Files {
             lines: lines::Source::new(settings, Arc::clone(&counts)),
-            origin: lines::Origin::new(host.with(&source.resource).encoded().into()),
+            resource: host.with(&source.resource),
         },
         wait: rules.wait(),
         redactor,
@@ -202,12 +204,25 @@ fn start_at(start_at: config::StartAt) -> files::StartAt {
 
 /// Makes the assembler of each log, in the files' thread.
 #[derive(Debug)]
-pub(super) struct LogAssemblers(pub(super) Arc<Sources>);
+pub(super) struct LogAssemblers {
+    sources: Arc<Sources>,
+    /// Of the files, by source and `service.name`: files of one program follow each other in one run of a batch.
+    origins: BTreeMap<(usize, Option<String>), Arc<lines::Origin>>,
+}
+
+impl LogAssemblers {
+    pub(super) fn new(sources: Arc<Sources>) -> Self {
+        Self {
+            sources,
+            origins: BTreeMap::new(),
+        }
+    }
+}
 
 impl Assemblers for LogAssemblers {
-    fn assembler(&mut self, path: &Path, source: usize) -> Option<Box<dyn Assembler>> {
-        let sources = &self.0;
-        let source = sources.list.get(source)?;
+    fn assembler(&mut self, path: &Path, index: usize) -> Option<Box<dyn Assembler>> {
+        let sources = &self.sources;
+        let source = sources.list.get(index)?;
         let inner = match &source.kind {
             Kind::Containers { docker, cri, takes } => {
                 let log = sources.containers.log(path)?;
@@ -220,7 +235,20 @@ impl Assemblers for LogAssemblers {
                 };
                 lines.assembler(log.origin, None)
             }
-            Kind::Files { lines, origin } => lines.assembler(Arc::clone(origin), Some(path)),
+            Kind::Files { lines, resource } => {
+                let service = (!resource.has("service.name"))
+                    .then(|| service_name(path).map(str::to_owned))
+                    .flatten();
+                let origin = self.origins.entry((index, service.clone()));
+                let origin = origin.or_insert_with(|| {
+                    let mut resource = resource.clone();
+                    if let Some(service) = service {
+                        resource.set("service.name", &service);
+                    }
+                    lines::Origin::new(resource.encoded().into())
+                });
+                lines.assembler(Arc::clone(origin), Some(path))
+            }
         };
         let longer = source.wait.saturating_sub(sources.shortest_wait);
         Some(Box::new(LogAssembler {

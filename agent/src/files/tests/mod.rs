@@ -20,6 +20,7 @@ mod checkpoints;
 mod fakes;
 mod faults;
 mod model;
+mod rotation;
 mod scenarios;
 mod speed;
 mod threaded;
