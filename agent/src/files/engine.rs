@@ -106,7 +106,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             }
         };
         Ok(Self {
-            buffer: ReadBuffer::new(settings.longest_line),
+            buffer: ReadBuffer::default(),
             discovery,
             watch: Watch::new(),
             table: Table::default(),
@@ -252,7 +252,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         let (batch, losses, assembler) = (&mut self.batch, &mut self.losses, &mut log.assembler);
         let observed = unix_nano();
         let (before, mut cut, mut lines) = (known.tail.offset(), Vec::new(), 0);
-        let turn = read(&mut known.tail, &mut self.buffer, &mut |at, line| {
+        let longest_line = self.settings.sources[log.source].longest_line;
+        let buffer = self.buffer.for_lines_of(longest_line);
+        let turn = read(&mut known.tail, buffer, &mut |at, line| {
             if (line.len() as u64) + 1 < at.end - at.start {
                 cut.push(at.start + line.len() as u64..at.end);
             }

@@ -155,7 +155,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         if self.free_at().is_some_and(|due| now >= due) {
             self.spare = None;
             self.batch = LogBatch::default();
-            self.buffer = ReadBuffer::new(self.settings.longest_line);
+            self.buffer = ReadBuffer::default();
         }
     }
 

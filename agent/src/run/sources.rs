@@ -27,7 +27,6 @@ pub struct Sources {
     containers: Arc<ContainerDirectory>,
     /// The shortest wait of all for the next line of a record.
     shortest_wait: Duration,
-    longest_line: usize,
 }
 
 /// One entry of the configuration.
@@ -76,7 +75,6 @@ impl Sources {
                 .map(|source| source.wait)
                 .min()
                 .unwrap_or(DEFAULT_WAIT),
-            longest_line: longest_line(config),
             list,
             containers: Arc::new(ContainerDirectory::new(folders, of_containers.encoded())),
         })
@@ -96,7 +94,6 @@ impl Sources {
                 .map(|source| source.files.clone())
                 .collect(),
             record_wait: self.shortest_wait,
-            longest_line: self.longest_line,
             ..files::Settings::default()
         }
     }
@@ -122,11 +119,14 @@ impl Sources {
     }
 }
 
-fn longest_line(config: &Config) -> usize {
-    let of_containers = config.logs.containers.iter().map(|source| source.max_line);
-    let of_files = config.logs.files.iter().map(|source| source.max_line);
-    let longest = of_containers.chain(of_files).max().unwrap_or(1 << 20);
-    usize::try_from(longest).unwrap_or(usize::MAX)
+/// The longest line that is read of a source whose records may have `max_line` bytes. A container engine writes at most
+/// 16 KiB of a program's line into one of its own, each byte as up to six in JSON: these are cut once they are joined.
+fn longest_line(format: lines::Format, max_line: u64) -> usize {
+    let wrapped = match format {
+        lines::Format::Docker | lines::Format::Cri => 128 * 1024,
+        _ => 0,
+    };
+    usize::try_from(max_line.max(wrapped)).unwrap_or(usize::MAX)
 }
 
 fn containers_source(
@@ -154,6 +154,7 @@ fn containers_source(
             include: include.into_iter().flatten().collect(),
             exclude: Vec::new(),
             start_at: start_at(source.start_at),
+            longest_line: longest_line(lines::Format::Docker, source.max_line),
         },
         kind: Kind::Containers {
             docker: of_format(lines::Format::Docker)?,
@@ -184,6 +185,7 @@ fn files_source(
             include: globs(&source.include),
             exclude: globs(&source.exclude),
             start_at: start_at(source.start_at),
+            longest_line: longest_line(source.format, source.max_line),
         },
         kind: Kind::Files {
             lines: lines::Source::new(settings, Arc::clone(&counts)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Bed, Writer, of_resource, records};
+use crate::support::{Bed, Writer, attribute, body, losses, of_resource, records};
 
 #[test]
 fn each_line_comes_once_and_in_order_and_what_was_sent_is_not_sent_again_after_a_stop() {
@@ -96,4 +96,48 @@ fn lines_are_of_the_service_that_the_configuration_or_the_files_name_says() {
             .map(|(service, count)| (service.to_owned(), count))
             .into()
     );
+}
+
+#[test]
+fn each_source_cuts_lines_at_its_own_limit_and_declares_what_it_cut() {
+    let bed = Bed::new();
+    bed.sink.keep();
+    let short = format!(
+        "{{include: [{}], max_line: 64}}",
+        bed.log("short.log").display()
+    );
+    let long = format!(
+        "{{include: [{}], max_line: 1KiB}}",
+        bed.log("long.log").display()
+    );
+    bed.configure_sources(&[&short, &long], "");
+    let line = "x".repeat(100);
+    for name in ["short.log", "long.log"] {
+        std::fs::write(bed.log(name), format!("{line}\n")).unwrap();
+    }
+    let agent = bed.start();
+    bed.waits_for(&agent, "two lines and a loss", |tally| {
+        tally.unnumbered >= 2 && !losses(tally).is_empty()
+    });
+    agent.stop();
+    let mut lengths = BTreeMap::new();
+    for resource_logs in bed.resource_logs() {
+        for record in records(&resource_logs).filter(|record| body(record).starts_with('x')) {
+            let file = attribute(&record.attributes, "log.file.name").unwrap();
+            lengths.insert(file, body(record).len());
+        }
+    }
+    let expected = [("long.log", 100), ("short.log", 64)];
+    assert_eq!(
+        lengths,
+        expected
+            .map(|(file, length)| (file.to_owned(), length))
+            .into()
+    );
+    let declared = bed.sink.with_tally(losses);
+    let cut = declared
+        .iter()
+        .map(|loss| (&*loss.file, loss.from, loss.to));
+    // The newline is no part of the line.
+    assert_eq!(cut.collect::<Vec<_>>(), [("short.log", 64, 101)]);
 }

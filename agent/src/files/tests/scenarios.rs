@@ -42,7 +42,7 @@ fn a_line_that_is_too_long_is_cut_and_its_rest_declared() {
         (300_000, 300_000),
     ] {
         let mut rig = Rig::new(&["a.log"]);
-        rig.settings.longest_line = limit;
+        rig.settings.sources[0].longest_line = limit;
         rig.append("a.log", &format!("1\n{}\n2\n", "x".repeat(length)));
         let expected = "x".repeat(limit.min(length));
         assert!(rig.deliver() == ["1", &expected, "2"], "{limit} {length}");
@@ -61,7 +61,7 @@ fn a_line_that_is_too_long_is_cut_and_its_rest_declared() {
 #[test]
 fn the_rest_of_a_too_long_line_may_arrive_after_a_crash() {
     let mut rig = Rig::new(&["a.log"]);
-    rig.settings.longest_line = 10;
+    rig.settings.sources[0].longest_line = 10;
     rig.append("a.log", &"x".repeat(1_000_000));
     assert_eq!(rig.deliver(), NONE);
     rig.crash();
