@@ -1,4 +1,4 @@
-.PHONY: up test bench bench-service bench-agent
+.PHONY: up test secrets bench bench-service bench-agent
 
 TARGET := $${CARGO_TARGET_DIR:-target}
 
@@ -9,6 +9,10 @@ AGENT := $(if $(filter Linux,$(shell uname -s)),-p trivium-agent)
 up:
 	cargo build --release -p trivium-cli -p trivium-app -p trivium-lens $(AGENT)
 	@exec "$(TARGET)/release/trivium" up --traffic
+
+# The token, keys, passwords and certificates of the full stack on compose, below compose/secrets; those that are there stay.
+secrets:
+	@compose/make-secrets
 
 # Format, clippy, docs, unit, integration and end-to-end tests with the real Collector, the page in a real browser.
 test:

@@ -15,10 +15,11 @@ impl Attributes {
         host.set("os.type", "linux");
         host.set("host.arch", arch());
         let id = first_line(&config.on_host(Path::new("/etc/machine-id")));
-        // In a container with a network of its own the kernel's name is that of the container.
+        // In a container the kernel's name is that of the container, unless it shares the host's (`uts: host`).
+        let kernels = || first_line(Path::new("/proc/sys/kernel/hostname"));
         let name = match config.root == Path::new("/") {
-            true => first_line(Path::new("/proc/sys/kernel/hostname")),
-            false => first_line(&config.on_host(Path::new("/etc/hostname"))),
+            true => kernels(),
+            false => first_line(&config.on_host(Path::new("/etc/hostname"))).or_else(kernels),
         };
         for (key, value) in [("host.id", id), ("host.name", name)] {
             if let Some(value) = value {
@@ -68,6 +69,18 @@ impl Attributes {
     }
 }
 
+/// What Docker Desktop's virtual machine hides, where the kernel is that machine's.
+pub(super) fn hidden(config: &Config) -> Option<&'static str> {
+    let version = first_line(&config.on_host(Path::new("/proc/version")))?;
+    let is_desktop = ["linuxkit", "microsoft-standard"]
+        .iter()
+        .any(|kernel| version.contains(kernel));
+    is_desktop.then_some(
+        "the host is a virtual machine, as of Docker Desktop: the computer around it can't be seen, neither its \
+         processors, memory, disks and networks nor its files; run an agent on it for these",
+    )
+}
+
 /// In the spelling of the semantic conventions.
 fn arch() -> &'static str {
     match std::env::consts::ARCH {
@@ -86,6 +99,41 @@ fn first_line(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_a_container_the_name_is_that_of_the_host_s_file_or_else_the_kernel_s() {
+        let root = tempfile::tempdir().unwrap();
+        let text = format!("root: {}", root.path().display());
+        let config = Config::parse(&text, "test", |_| None).unwrap();
+        let name = || {
+            let host = Attributes::of_host(&config);
+            let name = host.iter().find(|(key, _)| *key == "host.name");
+            name.map(|(_, name)| name.to_owned())
+        };
+        assert_eq!(name(), first_line(Path::new("/proc/sys/kernel/hostname")));
+        fs::create_dir(root.path().join("etc")).unwrap();
+        fs::write(root.path().join("etc/hostname"), "shop-1\n").unwrap();
+        assert_eq!(name().as_deref(), Some("shop-1"));
+    }
+
+    #[test]
+    fn docker_desktop_is_known_by_its_kernel() {
+        let root = tempfile::tempdir().unwrap();
+        let text = format!("root: {}", root.path().display());
+        let config = Config::parse(&text, "test", |_| None).unwrap();
+        fs::create_dir(root.path().join("proc")).unwrap();
+        let is_hidden = |version: &str| {
+            fs::write(root.path().join("proc/version"), version).unwrap();
+            hidden(&config).is_some()
+        };
+        assert!(is_hidden(
+            "Linux version 6.10.14-linuxkit (root@buildkitsandbox)\n"
+        ));
+        assert!(is_hidden(
+            "Linux version 5.15.167.4-microsoft-standard-WSL2\n"
+        ));
+        assert!(!is_hidden("Linux version 6.1.0-28-amd64 (debian-kernel)\n"));
+    }
 
     #[test]
     fn the_configuration_wins_over_what_is_detected_and_each_key_is_once() {

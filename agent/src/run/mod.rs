@@ -98,6 +98,9 @@ async fn supervise(
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
+    if let Some(hidden) = host::hidden(&config) {
+        tracing::warn!("{hidden}");
+    }
     let mut pipeline = Pipeline::start(&config).await?;
     // `trivium up` waits for this line: no port says that the agent is ready.
     tracing::info!("running; sending to {}", config.endpoint_text());

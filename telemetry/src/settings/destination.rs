@@ -5,7 +5,12 @@
 //!
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header::USER_AGENT};
+use std::fs;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri,
+    header::{AUTHORIZATION, USER_AGENT},
+};
 use trivium_otlp::{Compression, Destination, InvalidSetting, PemFile, Protocol, Signal, TlsFiles};
 
 use super::read::Lookup;
@@ -122,7 +127,29 @@ impl OfSignal<'_> {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
+        if let Some(value) = self.bearer_token()? {
+            headers.insert(AUTHORIZATION, value);
+        }
         Ok(headers)
+    }
+
+    /// Of `_BEARER_TOKEN_FILE`, which is no variable of the specification: a secret in a variable is seen by whoever may
+    /// inspect the process or its container, and orchestrators hand secrets out as files.
+    fn bearer_token(&self) -> Result<Option<HeaderValue>, InvalidSetting> {
+        let variable = self.variable("BEARER_TOKEN_FILE");
+        let Some(path) = self.lookup.get(&variable) else {
+            return Ok(None);
+        };
+        let invalid =
+            |problem: &dyn std::fmt::Display| InvalidSetting::new(&variable, &path, problem);
+        let token = fs::read_to_string(&path).map_err(|error| invalid(&error))?;
+        let value = match token.trim() {
+            "" => return Err(invalid(&"the file is empty: write the token into it")),
+            token => HeaderValue::try_from(format!("Bearer {token}")),
+        };
+        let mut value = value.map_err(|_| invalid(&"it holds characters a header cannot carry"))?;
+        value.set_sensitive(true);
+        Ok(Some(value))
     }
 
     fn tls(&self) -> Result<TlsFiles, InvalidSetting> {
@@ -226,6 +253,37 @@ mod tests {
         let path = |destination: &Destination| destination.tls.certificate.clone().unwrap().path;
         assert_eq!(path(&traces), PathBuf::from("/traces.pem"));
         assert_eq!(path(&logs), PathBuf::from("/ca.pem"));
+    }
+
+    #[test]
+    fn a_bearer_token_comes_from_a_file_and_is_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let file = (
+            "OTEL_EXPORTER_OTLP_BEARER_TOKEN_FILE",
+            path.to_str().unwrap(),
+        );
+        let headers = ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20x,a=1");
+        let read = || destination(Signal::Logs, &[headers, file]);
+
+        let missing = read().unwrap_err().to_string();
+        assert!(
+            missing.starts_with(&format!("{}=`{}`", file.0, file.1)),
+            "{missing}"
+        );
+        assert!(missing.contains("No such file"), "{missing}");
+        fs::write(&path, "\n").unwrap();
+        let empty = read().unwrap_err().to_string();
+        assert!(empty.contains("write the token into it"), "{empty}");
+        fs::write(&path, "se\0cret").unwrap();
+        let wrong = read().unwrap_err().to_string();
+        assert!(!wrong.contains("cret"), "{wrong}");
+
+        fs::write(&path, "secret\n").unwrap();
+        let sent = read().unwrap().unwrap().headers;
+        assert_eq!(sent[AUTHORIZATION], "Bearer secret");
+        assert!(sent[AUTHORIZATION].is_sensitive());
+        assert_eq!(sent["a"], "1");
     }
 
     #[test]
