@@ -1,6 +1,12 @@
 //! The files of a host, seen from where its root is mounted, read line by line through one buffer.
 
-use std::{ffi::OsStr, fs::File, io, os::unix::ffi::OsStrExt as _, path::Path};
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    io,
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+};
 
 use memchr::memchr_iter;
 
@@ -16,6 +22,7 @@ pub(super) struct HostView {
     path: Vec<u8>,
     root_length: usize,
     host_process: &'static str,
+    sees_process_numbers: bool,
     buffer: Box<[u8]>,
 }
 
@@ -28,8 +35,13 @@ impl HostView {
             root_length: path.len(),
             path,
             host_process: "proc/1",
+            sees_process_numbers: true,
             buffer: vec![0; BUFFER_BYTES].into(),
         };
+        // What this process is called by who mounted /proc.
+        if let Ok(own) = fs::read_link(view.resolve(&["proc/self"])) {
+            view.sees_process_numbers = own == Path::new(&std::process::id().to_string());
+        }
         if view.root_length == 0 && !view.resolve(&["proc/1"]).exists() {
             view.host_process = "proc/self";
         }
@@ -40,6 +52,12 @@ impl HostView {
     /// a network and mounts of its own. Where /proc hides it, the agent itself.
     pub(super) fn host_process(&self) -> &'static str {
         self.host_process
+    }
+
+    /// Whether a process number that the kernel gives, as in `cgroup.procs`, is the one by which /proc knows the process: not in
+    /// a container that has numbers of its own and the host's /proc.
+    pub(super) fn sees_process_numbers(&self) -> bool {
+        self.sees_process_numbers
     }
 
     /// Where a file of the host is for this process.

@@ -16,6 +16,9 @@ const MAX_DEPTH: usize = 3;
 /// The process that is listed first in a cgroup, or in the first one below it that has any. `None` also if the processes are
 /// of a namespace that the agent can't see.
 pub(super) fn first_process(view: &mut HostView, cgroup: &[&str]) -> Option<u64> {
+    if !view.sees_process_numbers() {
+        return None;
+    }
     first_below(view, &cgroup.join("/"), 0)
 }
 

@@ -1,6 +1,6 @@
 //! The containers' metrics from trees of cgroups of version 1, 2 and both.
 
-use std::{fs, path::PathBuf};
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
 use proptest::prelude::*;
 
@@ -368,6 +368,20 @@ fn a_container_that_was_started_again_starts_its_sums_again() {
     assert_eq!(by_resource(&points, ID, "container.cpu.usage"), [""; 0]);
     let sum = points.iter().find(|point| point.kind == "counter").unwrap();
     assert_eq!(sum.start_unix_nano, NOW + SECOND);
+}
+
+#[test]
+fn an_agent_with_process_numbers_of_its_own_takes_no_other_process_for_the_containers() {
+    let tree = v2(&format!("docker/{ID}"));
+    // In the host's /proc the agent has another number than it has for itself.
+    symlink("4711", tree.root().join("proc/self")).unwrap();
+    let points = sample(&mut containers(&tree), NOW);
+    assert_eq!(by_resource(&points, ID, "container.uptime"), [""; 0]);
+    assert_eq!(by_resource(&points, ID, "container.network.io"), [""; 0]);
+    assert_eq!(
+        by_resource(&points, ID, "container.pids.count"),
+        ["container.pids.count{} 12"]
+    );
 }
 
 #[test]
