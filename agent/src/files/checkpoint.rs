@@ -217,7 +217,7 @@ fn decode(bytes: &[u8]) -> Option<(Mark, Vec<Entry>)> {
         return None;
     }
     let mut reader = Reader(bytes.strip_prefix(MAGIC)?);
-    let generation = reader.u64()?;
+    let generation = reader.generation()?;
     let count = u32::from_le_bytes(reader.array()?);
     let mut entries = Vec::new();
     for _ in 0..count {

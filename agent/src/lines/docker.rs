@@ -93,6 +93,10 @@ pub(super) fn parse(line: &[u8]) -> Option<Parsed<'_>> {
         time: Cow<'a, str>,
         attrs: Option<serde_json::Value>,
     }
+    // To serde, a list of the fields' values is a struct as well.
+    if !line.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
     let line: Line<'_> = serde_json::from_slice(line).ok()?;
     Some(Parsed {
         log: line.log,
@@ -156,6 +160,11 @@ mod tests {
         ] {
             assert_eq!(scanned(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_list_of_the_values_is_no_line() {
+        assert!(parse(br#"["x\n","stdout","2026-11-24T11:42:48Z",null]"#).is_none());
     }
 
     proptest! {

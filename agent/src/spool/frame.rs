@@ -104,7 +104,8 @@ impl Header {
         })
     }
 
-    fn encode(&self) -> [u8; HEADER_BYTES] {
+    /// As it lies on disk.
+    pub fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..4].copy_from_slice(&MAGIC);
         bytes[4] = VERSION;

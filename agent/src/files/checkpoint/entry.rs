@@ -76,6 +76,9 @@ impl Entry {
     }
 }
 
+/// No folder gets so far: each second has few. Below it none of their sums overflows.
+const END_OF_GENERATIONS: u64 = 1 << 62;
+
 /// Reads what was encoded; none where it is damaged.
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
@@ -90,8 +93,13 @@ impl Reader<'_> {
         self.array().map(u16::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    pub(super) fn generation(&mut self) -> Option<u64> {
+        self.u64()
+            .filter(|generation| *generation < END_OF_GENERATIONS)
     }
 
     fn fingerprint(&mut self) -> Option<Fingerprint> {

@@ -167,7 +167,7 @@ fn decode(bytes: &[u8]) -> Option<(Mark, bool, Entry, &[u8])> {
     }
     let mut reader = Reader(body);
     let found = Mark {
-        generation: reader.u64()?,
+        generation: reader.generation()?,
         crc: u32::from_le_bytes(reader.array()?),
     };
     let [is_new] = reader.array()?;

@@ -96,6 +96,16 @@ fn a_damaged_generation_is_known_by_its_checksum_and_the_other_one_counts() {
 }
 
 #[test]
+fn a_generation_that_no_folder_reaches_is_damage() {
+    let mut bytes = [b"TRVCKPT\x01", &u64::MAX.to_le_bytes()[..], &[0; 4]].concat();
+    bytes.extend(crc32c::crc32c(&bytes).to_le_bytes());
+    let dir = folder_with("checkpoint.0", &bytes);
+    assert_eq!(load(&dir), Saved::Damaged);
+    save(&dir, &[entry(1)]);
+    assert_eq!(load(&dir).entries(), [entry(1)]);
+}
+
+#[test]
 fn a_checkpoint_cut_anywhere_is_damaged() {
     let dir = FaultyDir::default();
     save(&dir, &[entry(1), entry(2)]);
