@@ -13,21 +13,18 @@
 //! request went away finishes in vain; it holds its core until then, so the bound is kept.
 
 mod common;
+mod cores;
 
-use std::{num::NonZero, sync::Arc, time::Duration};
+use std::{num::NonZero, time::Duration};
 
 use bcrypt::{BcryptError, HashParts};
 use opentelemetry::{KeyValue, global, metrics::UpDownCounter};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinError,
-    time::{Instant, timeout},
-};
+use tokio::{sync::oneshot::error::RecvError, time::timeout};
 use tracing::{Instrument, Span, field, info_span};
-use trivium_telemetry::task;
 use uuid::Uuid;
 
+use self::cores::{Cores, Submitted};
 use crate::error::{ApiError, OverloadedBy};
 
 const MIN_CHARACTERS: usize = 8;
@@ -83,9 +80,9 @@ pub enum HashError {
     /// A stored hash is damaged, or the system gives no random salt.
     #[error("bcrypt failed")]
     Bcrypt(#[from] BcryptError),
-    /// The operation panicked.
+    /// The operation panicked, or the runtime is shutting down.
     #[error("the hashing thread failed")]
-    Thread(#[from] JoinError),
+    Thread(#[from] RecvError),
 }
 
 impl From<HashError> for ApiError {
@@ -101,7 +98,7 @@ impl From<HashError> for ApiError {
 pub(crate) struct Hasher {
     cost: u32,
     decoy: String,
-    cores: Arc<Semaphore>,
+    cores: Cores,
     queue_limit: Duration,
     operations: UpDownCounter<i64>,
 }
@@ -122,7 +119,7 @@ impl Hasher {
         Ok(Self {
             cost,
             decoy: decoy(cost)?,
-            cores: Arc::new(Semaphore::new(cores.get())),
+            cores: Cores::new(cores),
             queue_limit,
             operations,
         })
@@ -183,33 +180,22 @@ impl Hasher {
         &self,
         operation: impl FnOnce() -> Result<T, BcryptError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let core = self.wait_for_core().await?;
-        let running = self.count("running");
-        let result = task::spawn_blocking(move || {
-            let _held_to_the_end = (core, running);
-            operation()
+        let waiting = Counted::new(&self.operations, "waiting");
+        let (span, operations) = (Span::current(), self.operations.clone());
+        let Submitted { started, result } = self.cores.submit(move || {
+            let _running = Counted::new(&operations, "running");
+            span.in_scope(operation)
         });
-        Ok(result.await??)
-    }
-
-    async fn wait_for_core(&self) -> Result<OwnedSemaphorePermit, HashError> {
-        let _waiting = self.count("waiting");
-        let start = Instant::now();
-        let core = timeout(self.queue_limit, Arc::clone(&self.cores).acquire_owned()).await;
-        Span::current().record("auth.password.queue_wait", start.elapsed().as_secs_f64());
-        match core {
-            Ok(permit) => Ok(permit.expect("the semaphore is never closed")),
+        let started = timeout(self.queue_limit, started).await;
+        drop(waiting);
+        let queue_wait = match started {
+            Ok(started) => Ok(started?),
             Err(_) => Err(HashError::QueueTimeout(self.queue_limit)),
-        }
-    }
-
-    fn count(&self, state: &'static str) -> Counted {
-        let attributes = [KeyValue::new("state", state)];
-        self.operations.add(1, &attributes);
-        Counted {
-            operations: self.operations.clone(),
-            attributes,
-        }
+        };
+        let waited = queue_wait.as_ref().unwrap_or(&self.queue_limit);
+        Span::current().record("auth.password.queue_wait", waited.as_secs_f64());
+        queue_wait?;
+        Ok(result.await??)
     }
 }
 
@@ -217,6 +203,17 @@ impl Hasher {
 struct Counted {
     operations: UpDownCounter<i64>,
     attributes: [KeyValue; 1],
+}
+
+impl Counted {
+    fn new(operations: &UpDownCounter<i64>, state: &'static str) -> Self {
+        let attributes = [KeyValue::new("state", state)];
+        operations.add(1, &attributes);
+        Self {
+            operations: operations.clone(),
+            attributes,
+        }
+    }
 }
 
 impl Drop for Counted {

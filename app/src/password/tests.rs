@@ -1,5 +1,7 @@
 //! Only the right password gets in, and the bounds hold.
 
+use std::sync::mpsc;
+
 use super::*;
 
 const ONE_CORE: NonZero<usize> = NonZero::<usize>::MIN;
@@ -74,14 +76,17 @@ fn the_decoy_claims_the_configured_cost() {
 
 #[tokio::test]
 async fn who_waits_too_long_for_a_core_is_refused() {
-    let hasher = hasher(Duration::from_millis(20));
-    let busy = Arc::clone(&hasher.cores).acquire_owned().await.unwrap();
+    let mut hasher = hasher(Duration::from_millis(20));
+    let (release, held) = mpsc::channel::<()>();
+    let busy = hasher.cores.submit(move || held.recv());
+    busy.started.await.unwrap();
     let refused = hasher.verify("whatever".into(), None).await;
     assert!(
         matches!(refused, Err(HashError::QueueTimeout(limit)) if limit == Duration::from_millis(20))
     );
 
-    drop(busy);
+    drop(release);
+    hasher.queue_limit = Duration::from_secs(5);
     assert!(
         !hasher.verify("whatever".into(), None).await.unwrap(),
         "a free core serves again"
