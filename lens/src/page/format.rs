@@ -175,6 +175,25 @@ pub(super) fn clock(time_ns: i64) -> String {
     strftime(time_ns, "%H:%M:%S%.3f")
 }
 
+/// `12:31:05`, with the day before it when that is not the day of `now_ns`: `11-23 12:31:05`.
+pub(super) fn moment(time_ns: i64, now_ns: i64) -> String {
+    let day = |time_ns| strftime(time_ns, "%F");
+    let is_today = day(time_ns) == day(now_ns);
+    strftime(
+        time_ns,
+        if is_today {
+            "%H:%M:%S"
+        } else {
+            "%m-%d %H:%M:%S"
+        },
+    )
+}
+
+/// As a field for date and time has it: `2026-11-24T12:31:05`.
+pub(super) fn field(time_ns: i64) -> String {
+    strftime(time_ns, "%FT%H:%M:%S")
+}
+
 /// A tick of a time axis: to the minute where the ticks lie minutes apart.
 pub(super) fn tick(time_ns: i64, apart_seconds: i64) -> String {
     strftime(

@@ -33,6 +33,19 @@ fn words(chart: &Chart, of_host: bool) -> (&'static str, &'static str, &'static 
         ("memory", false) => ("Memory", "container.memory.usage", "limit"),
         ("network", false) => ("Network", "container.network.io", ""),
         ("disk", false) => ("Disks", "container.disk.io", ""),
+        ("process-cpu", _) => ("CPUs in use", "process.cpu.time", ""),
+        ("process-memory", _) => ("Memory", "process.memory.usage", ""),
+        ("workers", _) => (
+            "Runtime: workers",
+            "tokio.worker.busy_duration",
+            "all workers",
+        ),
+        ("tasks", _) => ("Runtime: tasks", "tokio.alive_tasks", ""),
+        ("pool", _) => (
+            "Database connections",
+            "db.client.connection.count",
+            "at most",
+        ),
         (name, _) => (name, name, "limit"),
     }
 }

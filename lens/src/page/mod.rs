@@ -4,6 +4,7 @@
 
 mod address;
 mod assets;
+mod changes;
 mod chart;
 mod container;
 mod containers;
@@ -15,8 +16,12 @@ mod hosts;
 mod layout;
 mod logs;
 mod machines;
+mod map;
 mod parts;
+mod search;
 mod service;
+mod services;
+mod timemenu;
 mod trace;
 mod traces;
 mod view;
@@ -40,6 +45,8 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(home::page))
+        .route("/search", get(search::page))
+        .route("/services", get(services::page))
         .route("/services/{name}", get(service::page))
         .route("/traces", get(traces::page))
         .route("/traces/{trace_id}", get(trace::page))

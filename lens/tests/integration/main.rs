@@ -3,13 +3,16 @@
 
 mod api_metrics;
 mod api_traces;
+mod axe;
 mod browser;
+mod frame;
 mod ingest_logs;
 mod ingest_metrics;
 mod ingest_refusals;
 mod ingest_traces;
 mod machines;
 mod machines_sample;
+mod overview;
 mod page;
 mod process;
 mod retention;

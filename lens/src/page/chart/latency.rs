@@ -20,7 +20,7 @@ const HEIGHT: f64 = 260.0;
 const DOT_PX: (f64, f64) = (10.0, 7.0);
 /// The width that dots are thinned for.
 const USUAL_WIDTH_PX: f64 = 1_100.0;
-/// Shades of the heat map, in `lens.css` as `heat1` to `heat6`.
+/// Shades of the heat map, in `charts.css` as `heat1` to `heat6`.
 const SHADES: f64 = 6.0;
 const NAMES: [&str; 3] = ["p50", "p95", "p99"];
 
@@ -199,8 +199,8 @@ fn dot(
     let request = format!("{} {}", label("http_request_method"), label("http_route"));
     let (x, y) = (at(time.percent(time_ns)), px(scale.y(exemplar.value)));
     html! {
-        a class=(Outcome::of(exemplar).class()) href=(link(exemplar)) data-testid="exemplar"
-            data-trace-id=(exemplar.trace_id) {
+        a class=(Outcome::of(exemplar).class()) href=(link(exemplar)) data-testid="exemplar" data-tip
+            data-key=(exemplar.span_id) data-trace-id=(exemplar.trace_id) {
             title {
                 (format::duration(exemplar.value)) " · " (request.trim()) " · " (label(STATUS_CODE)) "\n"
                 (format::clock(time_ns)) " UTC\ntrace " (exemplar.trace_id)

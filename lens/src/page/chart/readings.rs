@@ -13,7 +13,7 @@ use crate::query::readings::{Chart, Line, Unit};
 use crate::query::time::Range;
 
 const HEIGHT: f64 = 140.0;
-/// Colours of lines, in `lens.css` as `hue0` to `hue7`.
+/// Colours of lines, in `tokens.css` as `hue0` to `hue7`.
 const HUES: usize = 8;
 /// A limit is drawn when the values come to this share of it; else they would be a line along the bottom.
 const NEAR_LIMIT: f64 = 0.1;
@@ -156,7 +156,7 @@ fn readouts(chart: &Chart, time: TimeScale) -> Markup {
             @for (end_ms, values) in steps {
                 @let left = time.percent((end_ms - chart.step_ms) * 1_000_000).max(0.0);
                 @let right = time.percent(end_ms * 1_000_000).min(100.0);
-                rect x=(at(left)) width=(at((right - left).max(0.0))) y="0" height=(px(HEIGHT)) {
+                rect x=(at(left)) width=(at((right - left).max(0.0))) y="0" height=(px(HEIGHT)) data-tip {
                     title {
                         (format::clock(middle_ns(end_ms, chart.step_ms))) " UTC"
                         @for (name, value) in values { "\n" (name) " " (label(value)) }

@@ -7,7 +7,7 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 /// The horizontal scale.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::page) struct TimeScale {
-    range: Range,
+    pub(super) range: Range,
 }
 
 impl TimeScale {

@@ -1,0 +1,2 @@
+// One trace: the span that the address names is in view.
+whenRead(() => document.querySelector(".span.chosen > summary")?.scrollIntoView({ block: "nearest" }));
