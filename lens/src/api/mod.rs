@@ -14,7 +14,7 @@ use axum::routing::get;
 pub use error::ApiError;
 pub(crate) use params::trace_id_of_path;
 pub use params::{ParameterError, Params};
-pub(crate) use traces::log_range;
+pub(crate) use traces::{TRACE_FILTERS, log_range, wanted_traces};
 
 use crate::AppState;
 

@@ -23,14 +23,7 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let view = View::read(&uri, params, &[])?;
     let pool = state.store.readers();
-    let wanted = Wanted {
-        service: None,
-        route: None,
-        outcome: None,
-        min_duration_ns: 0,
-        range: view.range,
-        limit: LATEST_TRACES,
-    };
+    let wanted = Wanted::all(view.range, LATEST_TRACES);
     let every = Filter::default();
     // At once: each has its own connection.
     let (requests, latest, edges, changes) = tokio::try_join!(

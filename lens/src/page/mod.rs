@@ -23,9 +23,12 @@ mod service;
 mod services;
 mod timemenu;
 mod trace;
+mod trace_compare;
 mod traces;
+mod traces_chart;
 mod view;
 mod waterfall;
+mod waterfall_detail;
 
 use axum::Router;
 use axum::middleware::map_response;
@@ -49,6 +52,7 @@ pub fn router(state: AppState) -> Router {
         .route("/services", get(services::page))
         .route("/services/{name}", get(service::page))
         .route("/traces", get(traces::page))
+        .route("/traces/compare", get(trace_compare::page))
         .route("/traces/{trace_id}", get(trace::page))
         .route("/logs", get(logs::page))
         .route("/hosts", get(hosts::page))

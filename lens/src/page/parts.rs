@@ -102,6 +102,11 @@ pub(super) fn trace_link(view: &View, trace_id: &impl ToString) -> Address {
 
 /// A list of traces with a bar for each duration.
 pub(super) fn trace_list(view: &View, traces: &[Summary]) -> Markup {
+    trace_choice(traces, &|trace| trace_link(view, &trace.trace_id))
+}
+
+/// The same with another link than that to the trace.
+pub(super) fn trace_choice(traces: &[Summary], link: &dyn Fn(&Summary) -> Address) -> Markup {
     let colours = Colours::of(
         traces
             .iter()
@@ -115,7 +120,7 @@ pub(super) fn trace_list(view: &View, traces: &[Summary]) -> Markup {
         ol.traces data-hold {
             @for trace in traces {
                 li data-key=(trace.trace_id) {
-                    a href=(trace_link(view, &trace.trace_id)) data-testid="trace" {
+                    a href=(link(trace)) data-testid="trace" {
                         time datetime=(trace.start) title=(trace.start) { (format::clock(trace.start_ns)) }
                         (status(trace.http_status, trace.status))
                         span.name { (trace.name) }

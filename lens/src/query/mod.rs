@@ -21,7 +21,11 @@ pub mod series;
 pub mod services;
 pub mod time;
 pub mod trace;
+pub mod trace_attributes;
+pub mod trace_compare;
+pub mod trace_tree;
 pub mod traces;
+pub mod traces_scatter;
 
 /// Why the store gave no answer.
 #[derive(Debug, thiserror::Error)]

@@ -68,6 +68,11 @@ impl LogScale {
         self.height * (1.0 - (value / self.low).ln() / (self.high / self.low).ln())
     }
 
+    /// The values at the bottom and at the top.
+    pub(in crate::page) fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
     /// Values to label, top first: 1, 2, 5 of each decade, or only the 1 where that is too dense.
     pub(in crate::page) fn ticks(&self) -> Vec<f64> {
         const APART_PX: f64 = 22.0;
