@@ -113,7 +113,10 @@ fn figures(tree: &Tree<'_>, spans: &[Span], colours: &Colours) -> Markup {
 }
 
 /// The spans that the trace waited for longest, by service and name, as one bar.
-#[expect(clippy::cast_precision_loss, reason = "a share needs no more than three digits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a share needs no more than three digits"
+)]
 fn waited_for(tree: &Tree<'_>, colours: &Colours) -> Markup {
     let mut by_name = BTreeMap::<(&str, &str), i64>::new();
     for node in &tree.nodes {

@@ -27,7 +27,8 @@ pub(super) async fn page(
     let content = match (a, b) {
         (Some(a), Some(b)) => {
             let pool = state.store.readers();
-            let (spans_a, spans_b) = tokio::try_join!(trace::spans(pool, a), trace::spans(pool, b))?;
+            let (spans_a, spans_b) =
+                tokio::try_join!(trace::spans(pool, a), trace::spans(pool, b))?;
             for (trace_id, spans) in [(a, &spans_a), (b, &spans_b)] {
                 if spans.is_empty() {
                     return Err(ApiError::UnknownTrace { trace_id }.into());
@@ -66,12 +67,23 @@ fn chosen_half(view: &View, known: Option<TraceId>) -> Markup {
     }
 }
 
-fn compared(view: &View, (a, spans_a): (TraceId, &[Span]), (b, spans_b): (TraceId, &[Span])) -> Markup {
+fn compared(
+    view: &View,
+    (a, spans_a): (TraceId, &[Span]),
+    (b, spans_b): (TraceId, &[Span]),
+) -> Markup {
     let (tree_a, tree_b) = (Tree::of(spans_a), Tree::of(spans_b));
-    let services = spans_a.iter().chain(spans_b).map(|span| span.service.as_str());
+    let services = spans_a
+        .iter()
+        .chain(spans_b)
+        .map(|span| span.service.as_str());
     let colours = Colours::of(services);
     let pairs = pairs(&tree_a, &tree_b);
-    let swapped = view.address.clone().with("a", &b.to_string()).with("b", &a.to_string());
+    let swapped = view
+        .address
+        .clone()
+        .with("a", &b.to_string())
+        .with("b", &a.to_string());
     html! {
         div.heading {
             h1 { "Compare traces" }
@@ -120,7 +132,9 @@ fn side(view: &View, letter: &str, trace_id: TraceId, tree: &Tree<'_>) -> Markup
 /// One sentence: how much longer the second took, and which span has most of it.
 fn verdict(a: &Tree<'_>, b: &Tree<'_>, pairs: &[Pair<'_>]) -> Markup {
     let difference_ns = length_ns(b) - length_ns(a);
-    let most = pairs.iter().max_by_key(|pair| pair.own_difference_ns() * difference_ns.signum());
+    let most = pairs
+        .iter()
+        .max_by_key(|pair| pair.own_difference_ns() * difference_ns.signum());
     html! {
         @if difference_ns == 0 { "Both took equally long." }
         @else {
@@ -143,11 +157,23 @@ fn signed(ns: i64) -> String {
     format!("{sign}{}", format::duration(seconds(ns.abs())))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a bar needs no more than three digits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a bar needs no more than three digits"
+)]
 fn table(pairs: &[Pair<'_>], colours: &Colours) -> Markup {
-    let largest = pairs.iter().map(|pair| pair.own_difference_ns().abs()).max();
+    let largest = pairs
+        .iter()
+        .map(|pair| pair.own_difference_ns().abs())
+        .max();
     let largest = largest.unwrap_or_default().max(1) as f64;
-    let time = |sum: Sum, ns: i64| if sum.spans > 0 { format::duration(seconds(ns)) } else { "–".to_owned() };
+    let time = |sum: Sum, ns: i64| {
+        if sum.spans > 0 {
+            format::duration(seconds(ns))
+        } else {
+            "–".to_owned()
+        }
+    };
     html! {
         table.comparison {
             thead { tr {
@@ -187,7 +213,11 @@ fn table(pairs: &[Pair<'_>], colours: &Colours) -> Markup {
 }
 
 fn direction(difference_ns: i64) -> &'static str {
-    if difference_ns > 0 { "slower" } else { "faster" }
+    if difference_ns > 0 {
+        "slower"
+    } else {
+        "faster"
+    }
 }
 
 fn count(sum: Sum) -> Markup {

@@ -40,7 +40,10 @@ pub(super) async fn page(
     )?;
     let services: Vec<&str> = services.iter().map(String::as_str).collect();
     let link = |trace_id: &str| match &compare {
-        Some(first) => view.link("/traces/compare").with("a", first).with("b", trace_id),
+        Some(first) => view
+            .link("/traces/compare")
+            .with("a", first)
+            .with("b", trace_id),
         None => parts::trace_link(&view, &trace_id),
     };
     let content = html! {
@@ -101,7 +104,12 @@ fn unfiltered(view: &View) -> Address {
     all.with_some("compare", view.params.text("compare"))
 }
 
-fn results(view: &View, found: &Found, scatter: &Scatter, link: &dyn Fn(&str) -> Address) -> Markup {
+fn results(
+    view: &View,
+    found: &Found,
+    scatter: &Scatter,
+    link: &dyn Fn(&str) -> Address,
+) -> Markup {
     html! {
         @if found.traces.is_empty() { (nothing(view)) }
         @else {

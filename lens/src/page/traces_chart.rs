@@ -59,7 +59,9 @@ fn thinned(dots: &[Dot], time: TimeScale, scale: LogScale) -> Vec<&Dot> {
     let mut by_weight: Vec<&Dot> = dots.iter().collect();
     by_weight.sort_by(|a, b| {
         let (failed_a, failed_b) = (outcome(a) == "failed", outcome(b) == "failed");
-        failed_b.cmp(&failed_a).then(b.duration_seconds.total_cmp(&a.duration_seconds))
+        failed_b
+            .cmp(&failed_a)
+            .then(b.duration_seconds.total_cmp(&a.duration_seconds))
     });
     let mut taken = HashSet::new();
     #[expect(
@@ -77,7 +79,10 @@ fn thinned(dots: &[Dot], time: TimeScale, scale: LogScale) -> Vec<&Dot> {
 
 fn mark(dot: &Dot, time: TimeScale, scale: LogScale, link: &dyn Fn(&str) -> Address) -> Markup {
     let trace_id = dot.trace_id.to_string();
-    let (x, y) = (at(time.percent(dot.start_ns)), px(scale.y(dot.duration_seconds)));
+    let (x, y) = (
+        at(time.percent(dot.start_ns)),
+        px(scale.y(dot.duration_seconds)),
+    );
     html! {
         // The list below is for the keyboard.
         a class=(outcome(dot)) href=(link(&trace_id)) tabindex="-1" data-testid="dot" data-tip data-key=(trace_id) {

@@ -42,7 +42,10 @@ pub(super) struct Waterfall<'a> {
 /// Draws it.
 pub(super) fn waterfall(shown: &Waterfall<'_>) -> Markup {
     let tree = shown.tree;
-    let in_containers = tree.nodes.iter().any(|node| container_of(node.span).is_some());
+    let in_containers = tree
+        .nodes
+        .iter()
+        .any(|node| container_of(node.span).is_some());
     let folded = folded(shown);
     let (hidden, descendants) = (hidden(tree, &folded), descendants(tree));
     let routes = routes(tree);
@@ -87,7 +90,9 @@ pub(super) fn waterfall(shown: &Waterfall<'_>) -> Markup {
 fn folded(shown: &Waterfall<'_>) -> HashSet<SpanId> {
     let nodes = &shown.tree.nodes;
     let mut folded: HashSet<SpanId> = shown.folded.iter().copied().collect();
-    let chosen = nodes.iter().find(|node| Some(node.span.span_id) == shown.chosen);
+    let chosen = nodes
+        .iter()
+        .find(|node| Some(node.span.span_id) == shown.chosen);
     let mut above = chosen.and_then(|node| node.parent);
     while let Some(index) = above {
         folded.remove(&nodes[index].span.span_id);
@@ -100,7 +105,8 @@ fn folded(shown: &Waterfall<'_>) -> HashSet<SpanId> {
 fn hidden(tree: &Tree<'_>, folded: &HashSet<SpanId>) -> Vec<bool> {
     let mut hidden: Vec<bool> = Vec::with_capacity(tree.nodes.len());
     for node in &tree.nodes {
-        let is_below = |parent: usize| hidden[parent] || folded.contains(&tree.nodes[parent].span.span_id);
+        let is_below =
+            |parent: usize| hidden[parent] || folded.contains(&tree.nodes[parent].span.span_id);
         hidden.push(node.parent.is_some_and(is_below));
     }
     hidden
@@ -152,10 +158,18 @@ fn toggled(shown: &Waterfall<'_>, span: SpanId) -> Address {
     }
     let list: Vec<String> = folded.iter().map(ToString::to_string).collect();
     let unfolded = shown.address.clone().without("fold");
-    unfolded.with_some("fold", Some(list.join(",")).filter(|list| !list.is_empty()).as_deref())
+    unfolded.with_some(
+        "fold",
+        Some(list.join(","))
+            .filter(|list| !list.is_empty())
+            .as_deref(),
+    )
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a bar needs no more than four digits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a bar needs no more than four digits"
+)]
 fn percent(tree: &Tree<'_>, nanoseconds: i64) -> f64 {
     nanoseconds as f64 / (tree.end_ns - tree.start_ns).max(1) as f64 * 100.0
 }
@@ -165,9 +179,13 @@ fn track(shown: &Waterfall<'_>, node: &Node<'_>) -> Markup {
     let colour = shown.colours.class(&span.service);
     let at = |time_ns: i64| percent(tree, time_ns - tree.start_ns);
     let bars = |intervals: &[Interval]| -> Vec<(String, String)> {
-        let drawn = intervals.iter().map(|&(from, to)| (at(from), percent(tree, to - from)));
+        let drawn = intervals
+            .iter()
+            .map(|&(from, to)| (at(from), percent(tree, to - from)));
         let visible = drawn.filter(|(_, width)| *width >= VISIBLE_PERCENT);
-        visible.map(|(left, width)| (format!("{left:.3}%"), format!("{width:.3}%"))).collect()
+        visible
+            .map(|(left, width)| (format!("{left:.3}%"), format!("{width:.3}%")))
+            .collect()
     };
     let width = percent(tree, span.duration_ns).max(VISIBLE_PERCENT * 1.5);
     html! {
@@ -220,7 +238,9 @@ fn metric_link(span: &Span, route: Option<(&str, &str)>) -> Address {
         None => (span.service.as_str(), None),
     };
     let services = Address::new("/services").segment(service);
-    services.with_some("route", route).with("at", &rfc3339(span.start_ns))
+    services
+        .with_some("route", route)
+        .with("at", &rfc3339(span.start_ns))
 }
 
 fn legend() -> Markup {

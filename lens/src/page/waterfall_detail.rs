@@ -35,7 +35,10 @@ pub(super) fn detail(node: &Node<'_>, tree: &Tree<'_>) -> Markup {
 }
 
 /// A part of a whole, as `(12.3 %)`.
-#[expect(clippy::cast_precision_loss, reason = "a share needs no more than three digits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a share needs no more than three digits"
+)]
 fn share(part: i64, whole: i64) -> String {
     format!("({})", format::percent(part as f64 / whole.max(1) as f64))
 }

@@ -112,23 +112,36 @@ async fn read(
     limit: i64,
 ) -> Result<Vec<(usize, i64, bool)>, QueryError> {
     let ids = serde_json::Value::from_iter(traces.iter().map(|(id, _)| id.to_string()));
-    let mut query = QueryBuilder::<Sqlite>::new("SELECT place, count(*), max(is_match) FROM (SELECT wanted.key AS place, ");
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT place, count(*), max(is_match) FROM (SELECT wanted.key AS place, ",
+    );
     for (index, condition) in conditions.iter().enumerate() {
         query.push(if index == 0 { "(" } else { " AND (" });
         for needle in condition.needles() {
             query.push("instr(attributes, ").push_bind(needle.clone());
-            query.push(") > 0 OR resource_id IN (SELECT id FROM resources WHERE instr(attributes, ");
+            query
+                .push(") > 0 OR resource_id IN (SELECT id FROM resources WHERE instr(attributes, ");
             query.push_bind(needle).push(") > 0) OR ");
         }
         query.push("0)");
     }
-    query.push(" AS is_match FROM json_each(").push_bind(ids.to_string());
-    query.push(") AS wanted CROSS JOIN spans ON trace_id = unhex(wanted.value) LIMIT ").push_bind(limit);
+    query
+        .push(" AS is_match FROM json_each(")
+        .push_bind(ids.to_string());
+    query
+        .push(") AS wanted CROSS JOIN spans ON trace_id = unhex(wanted.value) LIMIT ")
+        .push_bind(limit);
     query.push(") GROUP BY place ORDER BY place");
     let rows: Vec<(i64, i64, bool)> = query.build_query_as().fetch_all(pool).await?;
     Ok(rows
         .into_iter()
-        .map(|(place, spans, is_match)| (usize::try_from(place).unwrap_or(usize::MAX), spans, is_match))
+        .map(|(place, spans, is_match)| {
+            (
+                usize::try_from(place).unwrap_or(usize::MAX),
+                spans,
+                is_match,
+            )
+        })
         .collect())
 }
 
@@ -140,13 +153,22 @@ mod tests {
     fn reads_conditions() {
         let read = |text| {
             let conditions = Condition::parse_all(text)?;
-            Some(conditions.into_iter().map(|c| (c.key, c.value)).collect::<Vec<_>>())
+            Some(
+                conditions
+                    .into_iter()
+                    .map(|c| (c.key, c.value))
+                    .collect::<Vec<_>>(),
+            )
         };
         let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(read(""), Some(vec![]));
         assert_eq!(
             read(" a.b=1  c=\"x = y\" d=http://h/?q=1 "),
-            Some(vec![pair("a.b", "1"), pair("c", "x = y"), pair("d", "http://h/?q=1")])
+            Some(vec![
+                pair("a.b", "1"),
+                pair("c", "x = y"),
+                pair("d", "http://h/?q=1")
+            ])
         );
         for wrong in ["a", "=1", "a=", "a=\"x", "a b=1", "a=1 b"] {
             assert_eq!(read(wrong), None, "{wrong}");

@@ -92,8 +92,18 @@ mod tests {
         a[1].status = Status::Error;
         let b = [span(1, 0, "root", 500, 700), span(2, 1, "query", 510, 680)];
         let (a, b) = (Tree::of(&a), Tree::of(&b));
-        let sum = |spans, errors, total_ns, own_ns| Sum { spans, errors, total_ns, own_ns };
-        let pair = |name, a, b| Pair { service: "a", name, a, b };
+        let sum = |spans, errors, total_ns, own_ns| Sum {
+            spans,
+            errors,
+            total_ns,
+            own_ns,
+        };
+        let pair = |name, a, b| Pair {
+            service: "a",
+            name,
+            a,
+            b,
+        };
         let compared = pairs(&a, &b);
         assert_eq!(
             compared,
@@ -104,6 +114,10 @@ mod tests {
             ]
         );
         let own: i64 = compared.iter().map(Pair::own_difference_ns).sum();
-        assert_eq!(own, 200 - 100, "the differences add up to that of the traces");
+        assert_eq!(
+            own,
+            200 - 100,
+            "the differences add up to that of the traces"
+        );
     }
 }

@@ -65,8 +65,16 @@ impl<'a> Tree<'a> {
     pub fn of(spans: &'a [Span]) -> Self {
         let mut tree = Self {
             nodes: ordered(spans),
-            start_ns: spans.iter().map(|span| span.start_ns).min().unwrap_or_default(),
-            end_ns: spans.iter().map(|span| span.start_ns + span.duration_ns).max().unwrap_or_default(),
+            start_ns: spans
+                .iter()
+                .map(|span| span.start_ns)
+                .min()
+                .unwrap_or_default(),
+            end_ns: spans
+                .iter()
+                .map(|span| span.start_ns + span.duration_ns)
+                .max()
+                .unwrap_or_default(),
         };
         for index in 0..tree.nodes.len() {
             tree.nodes[index].own = own(&tree.nodes, index);
@@ -119,9 +127,17 @@ struct Step {
 }
 
 impl Step {
-    fn into(node: Option<usize>, (from, to): Interval, children: Vec<usize>, nodes: &[Node<'_>]) -> Self {
+    fn into(
+        node: Option<usize>,
+        (from, to): Interval,
+        children: Vec<usize>,
+        nodes: &[Node<'_>],
+    ) -> Self {
         let within = |child: usize| {
-            let ran = (nodes[child].span.start_ns.max(from), nodes[child].end_ns().min(to));
+            let ran = (
+                nodes[child].span.start_ns.max(from),
+                nodes[child].end_ns().min(to),
+            );
             (ran.0 < ran.1).then_some((child, ran))
         };
         let mut waiting: Vec<_> = children.into_iter().filter_map(within).collect();
@@ -164,13 +180,18 @@ fn ordered(spans: &[Span]) -> Vec<Node<'_>> {
     let mut nodes: Vec<Node<'_>> = Vec::with_capacity(spans.len());
     // Depth first without recursion: a trace may be thousands deep.
     let roots = children.remove(&None).unwrap_or_default();
-    let mut waiting: Vec<(&Span, Option<usize>)> = roots.into_iter().rev().map(|root| (root, None)).collect();
+    let mut waiting: Vec<(&Span, Option<usize>)> =
+        roots.into_iter().rev().map(|root| (root, None)).collect();
     while let Some((span, parent)) = waiting.pop() {
         let index = nodes.len();
         if let Some(parent) = parent {
             nodes[parent].children.push(index);
         }
-        nodes.push(node(span, parent, parent.map_or(0, |parent| nodes[parent].depth + 1)));
+        nodes.push(node(
+            span,
+            parent,
+            parent.map_or(0, |parent| nodes[parent].depth + 1),
+        ));
         let below = children.remove(&Some(span.span_id)).unwrap_or_default();
         waiting.extend(below.into_iter().rev().map(|child| (child, Some(index))));
     }
@@ -198,7 +219,13 @@ pub(super) mod tests {
     use crate::query::traces::Status;
 
     /// A span `id` of `a` below `parent`, which 0 stands for none of, from one moment to another.
-    pub(in crate::query) fn span(id: u8, parent: u8, name: &str, start_ns: i64, end_ns: i64) -> Span {
+    pub(in crate::query) fn span(
+        id: u8,
+        parent: u8,
+        name: &str,
+        start_ns: i64,
+        end_ns: i64,
+    ) -> Span {
         let span_id = |id| SpanId::from_bytes([id; 8]);
         Span {
             span_id: span_id(id),
@@ -222,8 +249,14 @@ pub(super) mod tests {
         }
     }
 
-    fn told<'a>(tree: &'a Tree<'_>, of: impl Fn(&'a Node<'_>) -> &'a [Interval]) -> Vec<(&'a str, &'a [Interval])> {
-        tree.nodes.iter().map(|node| (node.span.name.as_str(), of(node))).collect()
+    fn told<'a>(
+        tree: &'a Tree<'_>,
+        of: impl Fn(&'a Node<'_>) -> &'a [Interval],
+    ) -> Vec<(&'a str, &'a [Interval])> {
+        tree.nodes
+            .iter()
+            .map(|node| (node.span.name.as_str(), of(node)))
+            .collect()
     }
 
     #[test]
@@ -297,12 +330,17 @@ pub(super) mod tests {
 
     #[test]
     fn depth_and_circles() {
-        let deep: Vec<Span> = (1..=200).map(|id| span(id, id - 1, "deep", i64::from(id), 1_000)).collect();
+        let deep: Vec<Span> = (1..=200)
+            .map(|id| span(id, id - 1, "deep", i64::from(id), 1_000))
+            .collect();
         let tree = Tree::of(&deep);
         assert_eq!(tree.nodes[199].depth, 199);
         assert_eq!(tree.nodes[198].critical, [(199, 200)]);
         let circle = [span(1, 2, "a", 0, 5), span(2, 1, "b", 1, 4)];
         let tree = Tree::of(&circle);
-        assert_eq!(tree.nodes.iter().map(|node| node.depth).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!(
+            tree.nodes.iter().map(|node| node.depth).collect::<Vec<_>>(),
+            [0, 0]
+        );
     }
 }

@@ -9,8 +9,8 @@ use opentelemetry::TraceId;
 use sqlx::SqlitePool;
 
 use super::time::seconds;
-use super::traces::{Status, Wanted, bound, examined_since, matching_entries};
 use super::trace_attributes::Narrowed;
+use super::traces::{Status, Wanted, bound, examined_since, matching_entries};
 use super::{QueryError, ids};
 
 /// Columns that a range is cut into; per column and outcome there is one dot for each first digit of the duration.
@@ -99,7 +99,7 @@ pub async fn scatter(
         }
     }
     let mut dots: Vec<Dot> = by_trace.into_iter().map(dot).collect();
-    dots.sort_by_key(|dot| (dot.start_ns, dot.trace_id));
+    dots.sort_by_key(|dot| (dot.start_ns, dot.trace_id.to_bytes()));
     Ok(Scatter {
         dots,
         searched_since_ns,

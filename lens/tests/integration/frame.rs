@@ -13,7 +13,7 @@ use crate::seed::{SeededLens, log_record, resource, server_span, span_id, trace_
 use crate::webdriver::{console, with_browser};
 
 /// Every page, as the sample fills it.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 14] = [
     "/?since=30m",
     "/services?since=30m",
     "/services/auth?since=30m",
@@ -21,6 +21,9 @@ const PAGES: [&str; 11] = [
     "/services/nobody",
     "/search?q=a",
     "/traces?since=30m",
+    "/traces?since=30m&status=5xx&compare=0af7651916cd43dd8448eb211c80319c",
+    "/traces?attribute=a=b&route=/nowhere",
+    "/traces/compare",
     "/logs?since=30m",
     "/hosts?since=30m",
     "/containers?since=30m",
@@ -239,12 +242,18 @@ async fn every_page_is_accessible_in_both_themes_wide_and_narrow() {
     let Some(script) = axe::script() else { return };
     let batch = sample::half_an_hour();
     let trace = batch.spans.last().map(trace_path).unwrap();
+    let [first, last] =
+        [batch.spans.first(), batch.spans.last()].map(|span| trace_hex(span.unwrap()));
+    let compare = format!("/traces/compare?a={first}&b={last}");
     let lens = SeededLens::start(batch).await;
     let empty = SeededLens::start(Batch::default()).await;
     let addresses: Vec<String> = PAGES
         .iter()
         .map(|page| format!("{}{page}", lens.origin))
-        .chain([format!("{}{trace}", lens.origin)])
+        .chain([
+            format!("{}{trace}", lens.origin),
+            format!("{}{compare}", lens.origin),
+        ])
         .chain(
             [
                 "/",
@@ -273,10 +282,10 @@ async fn every_page_is_accessible_in_both_themes_wide_and_narrow() {
 }
 
 fn trace_path(span: &Span) -> String {
-    let hex: String = span
-        .trace_id
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("/traces/{hex}")
+    format!("/traces/{}", trace_hex(span))
+}
+
+fn trace_hex(span: &Span) -> String {
+    let bytes = span.trace_id.iter();
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }

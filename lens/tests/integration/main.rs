@@ -19,4 +19,5 @@ mod retention;
 mod sample;
 mod seed;
 mod support;
+mod traces;
 mod webdriver;
