@@ -58,7 +58,9 @@ async fn until(client: &Client, script: &str, wanted: &Value) {
     panic!("{script}: {got}, not {wanted}");
 }
 
-const ADDRESS: &str = "return location.pathname + location.search";
+/// Of a page that is loaded.
+const ADDRESS: &str =
+    "return document.readyState === 'complete' && location.pathname + location.search";
 
 fn now_ns() -> i64 {
     i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap()
