@@ -26,7 +26,7 @@ function switchTheme() {
 whenRead(() => {
   const menus = () => document.querySelectorAll("details.time[open]");
   const keys = document.getElementById("keys");
-  const search = document.querySelector(".search input");
+  const search = document.querySelector(".search input[type=search]");
   for (const tool of document.querySelectorAll(".tool")) tool.hidden = false;
   document.getElementById("theme")?.addEventListener("click", switchTheme);
   document.getElementById("help")?.addEventListener("click", () => keys?.showModal());
