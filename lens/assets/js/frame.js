@@ -26,7 +26,7 @@ function switchTheme() {
 whenRead(() => {
   const menus = () => document.querySelectorAll("details.time[open]");
   const keys = document.getElementById("keys");
-  const search = document.querySelector(".search input");
+  const search = document.querySelector(".search input[type=search]");
   for (const tool of document.querySelectorAll(".tool")) tool.hidden = false;
   document.getElementById("theme")?.addEventListener("click", switchTheme);
   document.getElementById("help")?.addEventListener("click", () => keys?.showModal());
@@ -36,7 +36,7 @@ whenRead(() => {
 
   // `g`, then the letter of a section, within this time.
   const CHORD_MS = 1500;
-  let chordAt = 0;
+  let chordAt = -Infinity;
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       for (const menu of menus()) { menu.open = false; menu.querySelector("summary").focus(); }
@@ -45,7 +45,7 @@ whenRead(() => {
     const isTyping = event.target.matches?.("input:not([type=checkbox]):not([type=radio]), select, textarea, [contenteditable]");
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey || keys?.open) return;
     if (event.timeStamp - chordAt < CHORD_MS) {
-      chordAt = 0;
+      chordAt = -Infinity;
       const section = document.querySelector(`.sections a[data-key="${CSS.escape(event.key)}"]`);
       if (section) { event.preventDefault(); section.click(); }
       return;

@@ -32,6 +32,8 @@ function become(old, next) {
     const key = keyOf(wanted);
     let same = key ? keyed.get(key) : at;
     if (!key) while (same && keyOf(same)) same = same.nextSibling;
+    // Of several with one key the first is the one; the others are made anew.
+    keyed.delete(key);
     if (same && isLike(same, wanted)) {
       if (same !== at) old.insertBefore(same, at);
       become(same, wanted);

@@ -134,7 +134,7 @@ pub(super) fn list(view: &View, records: &[LogRecord]) -> Markup {
     html! {
         div.logs {
             @for record in records {
-                details.log data-testid="log" {
+                details.log data-testid="log" data-key=(record.id) {
                     summary {
                         time datetime=(record.time) title=(record.time) { (format::clock(record.time_ns)) }
                         span class={ "severity " (record.severity.to_ascii_lowercase()) } {

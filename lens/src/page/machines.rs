@@ -174,7 +174,7 @@ pub(super) fn container_table(view: &View, listing: &Listing, with_host: bool) -
 fn container_row(view: &View, used: &Used, step_ms: i64, with_host: bool) -> Markup {
     let Used { container, usage } = used;
     html! {
-        tr data-testid="container" {
+        tr data-testid="container" data-key=(container.id) {
             td.name {
                 a href=(container_link(view, &container.id)) { (container.name) }
                 @if let Some(image) = &container.image { span.sub { (image) } }

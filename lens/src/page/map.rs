@@ -12,7 +12,7 @@ use crate::query::map::{Callee, Edge};
 use crate::query::services::Service;
 
 /// Characters of a name that fit into its box.
-const NAME_LENGTH: usize = 19;
+const NAME_LENGTH: usize = 15;
 /// Shares of failed calls from which an edge warns and alarms.
 const FAILING: (f64, f64) = (0.0, 0.05);
 
@@ -35,8 +35,8 @@ struct Direction {
 
 const ACROSS: Direction = Direction {
     class: "across",
-    node: (176.0, 50.0),
-    apart: (330.0, 74.0),
+    node: (150.0, 50.0),
+    apart: (240.0, 74.0),
     is_across: true,
 };
 const DOWN: Direction = Direction {
@@ -238,6 +238,13 @@ fn line(edge: &Edge, from: Middle, to: Middle, direction: &Direction, fastest: f
 fn label(view: &View, edge: &Edge, from: Middle, to: Middle, direction: &Direction) -> Markup {
     let ((x1, y1), (x2, y2)) = ends(from, to, direction);
     let (x, y) = (f64::midpoint(x1, x2), f64::midpoint(y1, y2));
+    // Above and below a line that goes across, beside one that goes down.
+    let (x, above, below, anchor) = if direction.is_across {
+        (x - 3.0, y - 8.0, y + 17.0, "middle")
+    } else {
+        (x + 10.0, y - 4.0, y + 11.0, "start")
+    };
+    let [x, above, below] = [x, above, below].map(|place| format!("{place:.1}"));
     let service = match &edge.callee {
         Callee::Service(name) => Some(name),
         Callee::Database { .. } => edge.caller.as_ref(),
@@ -253,9 +260,9 @@ fn label(view: &View, edge: &Edge, from: Middle, to: Middle, direction: &Directi
                 (format::duration(edge.mean_seconds)) " on average\n"
                 "from " (format::counted(edge.calls, "stored call"))
             }
-            text x=(format!("{x:.1}")) y=(format!("{:.1}", y - 3.0)) text-anchor="middle" { (format::rate(edge.rate)) }
+            text x=(x) y=(above) text-anchor=(anchor) { (format::rate(edge.rate)) }
             @if edge.error_ratio > 0.0 {
-                text.errors x=(format!("{x:.1}")) y=(format!("{:.1}", y + 14.0)) text-anchor="middle" {
+                text.errors x=(x) y=(below) text-anchor=(anchor) {
                     (format::percent(edge.error_ratio)) " failed"
                 }
             }
@@ -371,6 +378,6 @@ mod tests {
     #[test]
     fn long_names_are_cut() {
         assert_eq!(cut("auth"), "auth");
-        assert_eq!(cut("a-service-with-a-long-name"), "a-service-with-a-l…");
+        assert_eq!(cut("a-service-with-a-long-name"), "a-service-with…");
     }
 }

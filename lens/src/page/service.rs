@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use super::chart::{Latency, latency, lines, readings};
 use super::error::PageError;
 use super::layout::{self, Section};
+use super::services::failing;
 use super::view::View;
 use super::{format, machines, parts};
 use crate::AppState;
@@ -105,7 +106,7 @@ fn requests(
         }
         div.pair {
             section.card { h2 { "Requests" } (rate_chart(view, shown)) }
-            section.card {
+            section.card.of-errors {
                 div.heading { h2 { "Errors by route" } span.muted { "5xx answers per second" } }
                 (error_chart(view, shown, at_ns))
             }
@@ -171,7 +172,9 @@ fn figures(requests: Requests) -> Markup {
         ("p99", format::duration_or_dash(requests.p99_seconds)),
     ];
     html! {
-        dl.figures { @for (name, value) in figures { div { dt { (name) } dd { (value) } } } }
+        dl.figures { @for (name, value) in figures { div {
+            dt { (name) } dd class=[(name == "Errors").then(|| failing(requests.error_ratio))] { (value) }
+        } } }
     }
 }
 
@@ -276,7 +279,7 @@ fn routes(view: &View, all: &Selection, chosen: Option<&str>) -> Markup {
                 tbody {
                     @for (labels, requests) in routes {
                         @let route = labels.get(ROUTE).map(String::as_str);
-                        tr aria-current=[(route.is_some() && route == chosen).then_some("true")] data-testid="route" {
+                        tr data-key={ (labels.get(METHOD).map_or("", String::as_str)) " " (route.unwrap_or_default()) } aria-current=[(route.is_some() && route == chosen).then_some("true")] data-testid="route" {
                             td.name {
                                 span.method { (labels.get(METHOD).map_or("", String::as_str)) }
                                 @match route {
@@ -285,7 +288,7 @@ fn routes(view: &View, all: &Selection, chosen: Option<&str>) -> Markup {
                                 }
                             }
                             td.number data-label="Rate" { (format::rate_or_dash(requests.request_rate)) }
-                            td.number data-label="Errors" class=[requests.error_ratio.is_some_and(|r| r > 0.0).then_some("failed")] {
+                            td class={ "number " (failing(requests.error_ratio)) } data-label="Errors" {
                                 (format::percent_or_dash(requests.error_ratio))
                             }
                             td.number data-label="p50" { (format::duration_or_dash(requests.p50_seconds)) }

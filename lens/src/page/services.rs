@@ -80,7 +80,7 @@ pub(super) fn table(view: &View, mut services: Vec<Service>, requests: &Selectio
 fn figures(requests: &Requests) -> Markup {
     html! {
         (number("Rate", &format::rate_or_dash(requests.request_rate)))
-        td.number data-label="Errors" class=[failing(requests.error_ratio)] {
+        td class={ "number " (failing(requests.error_ratio)) } data-label="Errors" {
             (format::percent_or_dash(requests.error_ratio))
         }
         (number("p50", &format::duration_or_dash(requests.p50_seconds)))
@@ -93,10 +93,12 @@ fn number(label: &str, text: &str) -> Markup {
     html! { td.number data-label=(label) { (text) } }
 }
 
-fn failing(error_ratio: Option<f64>) -> Option<&'static str> {
-    error_ratio
-        .is_some_and(|ratio| ratio > 0.0)
-        .then_some("failed")
+/// The class of a share of failures.
+pub(super) fn failing(error_ratio: Option<f64>) -> &'static str {
+    match error_ratio {
+        Some(ratio) if ratio > 0.0 => "failed",
+        _ => "",
+    }
 }
 
 fn last_seen(range: Range, seen_ns: i64, now_ns: i64) -> String {

@@ -45,6 +45,9 @@ pub struct Wanted<'a> {
 /// One log record.
 #[derive(Debug, Serialize)]
 pub struct LogRecord {
+    /// Row id: what tells it from all others.
+    #[serde(skip)]
+    pub id: i64,
     /// When.
     pub time: String,
     /// The same in nanoseconds since the Unix epoch.
@@ -86,6 +89,7 @@ pub struct Found {
 
 #[derive(sqlx::FromRow)]
 struct Row {
+    id: i64,
     time_ns: i64,
     severity: i64,
     service_name: String,
@@ -201,6 +205,7 @@ pub async fn counts_by_span(
 
 fn record(row: Row) -> Result<LogRecord, QueryError> {
     Ok(LogRecord {
+        id: row.id,
         time: rfc3339(row.time_ns),
         time_ns: row.time_ns,
         severity: level(row.severity),

@@ -78,7 +78,7 @@ pub async fn edges(pool: &SqlitePool, range: Range) -> Result<Vec<Edge>, QueryEr
                     system, namespace, count(*) AS calls, sum(is_error) AS errors, sum(call.duration_ns) AS duration_ns
              FROM call LEFT JOIN spans AS parent
                ON system IS NULL AND parent.trace_id = call.trace_id AND parent.span_id = call.parent_span_id
-             WHERE system IS NOT NULL OR kind <> 3 GROUP BY 1, 2, 3, 4)
+             WHERE system IS NOT NULL OR call.kind <> 3 GROUP BY 1, 2, 3, 4)
            SELECT caller.service_name AS caller, callee.service_name AS callee, system, namespace,
                   sum(calls) AS calls, sum(errors) AS errors, sum(duration_ns) AS duration_ns
            FROM pair JOIN resources AS callee ON callee.id = callee_id LEFT JOIN resources AS caller ON caller.id = caller_id

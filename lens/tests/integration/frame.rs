@@ -61,7 +61,9 @@ async fn until(client: &Client, script: &str, wanted: &Value) {
     panic!("{script}: {got}, not {wanted}");
 }
 
-const ADDRESS: &str = "return location.pathname + location.search";
+/// Of a page that is loaded.
+const ADDRESS: &str =
+    "return document.readyState === 'complete' && location.pathname + location.search";
 
 fn now_ns() -> i64 {
     i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap()
@@ -186,8 +188,11 @@ async fn live_mode_keeps_elements_focus_scroll_and_what_is_unfolded() {
             .unwrap();
         let shown = "return document.querySelectorAll('.log').length";
         until(&client, shown, &json!(2)).await;
-        let kept = "return [window.kept.focused === document.activeElement, scrollY, document.querySelectorAll('.log[open]').length]";
-        assert_eq!(run(&client, kept).await, json!([true, 40, 1]));
+        let kept = "return [window.kept.focused === document.activeElement, scrollY, [...document.querySelectorAll('.log[open] .text')].map((text) => text.innerText)]";
+        assert_eq!(
+            run(&client, kept).await,
+            json!([true, 40, ["the needle"]])
+        );
 
         // Whoever marks text is not disturbed; what arrives meanwhile shows afterwards.
         run(&client, "getSelection().selectAllChildren(document.querySelector('.log .text'))").await;

@@ -1,12 +1,16 @@
-//! What the overview asks the store for: who calls whom, and what changed in the last minutes.
+//! What the overview and the page of a service ask the store for: who calls whom, what changed in the last minutes, and what a
+//! service uses.
 
 use serde_json::json;
 use trivium_lens::model::{Batch, Span};
 use trivium_lens::query::changes::{Change, changes};
 use trivium_lens::query::map::{Callee, edges};
+use trivium_lens::query::process::{Place, charts, places};
 use trivium_lens::query::time::Range;
 
-use crate::seed::{SeededLens, histogram, resource, series, server_span, span_id, trace_id};
+use crate::seed::{
+    SeededLens, histogram, log_record, resource, series, server_span, span_id, trace_id,
+};
 
 const SECOND_NS: i64 = 1_000_000_000;
 const MINUTE_MS: i64 = 60_000;
@@ -211,4 +215,72 @@ async fn a_slower_route_a_silent_service_and_a_new_version_are_changes() {
             since_ns: (now_ms - 5 * MINUTE_MS) * 1_000_000,
         }
     );
+}
+
+#[tokio::test]
+async fn a_service_has_charts_of_its_processes_and_the_places_where_they_run() {
+    let now_ns = now_ns();
+    let now_ms = now_ns / 1_000_000;
+    let every_30_s = |value: fn(i32) -> f64| -> Vec<(i64, Option<f64>)> {
+        (0..=10)
+            .map(|step| {
+                let time_ms = now_ms - 1_000 - i64::from(10 - step) * 30_000;
+                (time_ms, Some(value(step)))
+            })
+            .collect()
+    };
+    let of = |metric: &str, labels: &[(&str, &str)], value: fn(i32) -> f64| {
+        let labels = [&[("service_name", "auth")][..], labels].concat();
+        series(metric, &labels, &every_30_s(value))
+    };
+    let state = |state| [("db_client_connection_state", state)];
+    let cpu = |instance| [("cpu_mode", "user"), ("service_instance_id", instance)];
+    let half_a_cpu = |step: i32| f64::from(step) * 15.0;
+    let auth = resource("auth", "a");
+    let lens = SeededLens::start(Batch {
+        logs: vec![log_record(&auth, now_ns, "started")],
+        series: vec![
+            of("process_cpu_time_seconds_total", &cpu("a"), half_a_cpu),
+            of("process_cpu_time_seconds_total", &cpu("b"), half_a_cpu),
+            of("db_client_connection_count", &state("used"), |_| 3.0),
+            of("db_client_connection_count", &state("idle"), |_| 1.0),
+            of("db_client_connection_max", &[], |_| 5.0),
+            series(
+                "process_memory_usage_bytes",
+                &[("service_name", "mail")],
+                &every_30_s(|_| 1.0),
+            ),
+        ],
+        ..Batch::default()
+    })
+    .await;
+    let pool = lens.store.readers();
+    let range = Range {
+        since_ns: now_ns - 900 * SECOND_NS,
+        until_ns: now_ns,
+    };
+    let found = charts(pool, "auth", range, None).await.unwrap();
+    let last = |name: &str, line: &str| {
+        let chart = found.iter().find(|chart| chart.name == name);
+        let mut lines = chart.unwrap().lines.iter();
+        let line = lines.find(|of| of.name == line);
+        line.unwrap().points.last().unwrap().value
+    };
+    let names: Vec<_> = found.iter().map(|chart| chart.name).collect();
+    assert_eq!(names, ["process-cpu", "pool"], "not what mail sent");
+    assert!((last("process-cpu", "user") - 1.0).abs() < 1e-6);
+    assert_eq!((last("pool", "used"), last("pool", "idle")), (3.0, 1.0));
+    assert_eq!(found[1].limit, Some(5.0));
+
+    let found: Vec<Place> = places(pool, "auth", range)
+        .await
+        .unwrap()
+        .into_iter()
+        .collect();
+    let place = Place {
+        host: Some("testhost".to_owned()),
+        container: None,
+        version: None,
+    };
+    assert_eq!(found, [place]);
 }
