@@ -88,7 +88,7 @@ pub(super) fn attributes(title: &str, attributes: &Value) -> Markup {
 }
 
 /// A JSON value as people write it: a string without its quotation marks.
-fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)

@@ -51,7 +51,7 @@ pub(super) async fn page(
             tree: &tree,
             colours: &colours,
             logs: &logs,
-            address: &view.address,
+            view: &view,
             chosen,
             folded: &folded,
         }))
@@ -129,6 +129,7 @@ fn waited_for(tree: &Tree<'_>, colours: &Colours) -> Markup {
     html! {
         @if tree.nodes.len() > 1 {
             ol.waited aria-label="What the trace waited for" data-testid="waited" {
+                li.muted { "Critical path" }
                 @for ((service, name), ns) in by_name.iter().take(NAMED) {
                     li {
                         svg width="72" height="8" aria-hidden="true" {

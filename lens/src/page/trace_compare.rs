@@ -89,7 +89,7 @@ fn compared(
             h1 { "Compare traces" }
             nav.jumps aria-label="Of this comparison" {
                 a href=(swapped) { "Swap" }
-                a href=(choose(view, a, &tree_a)) { "Another second trace" }
+                a href=(choose(view, a, &tree_a)) { "Choose another B" }
             }
         }
         div.pair.compared { (side(view, "A", a, &tree_a)) (side(view, "B", b, &tree_b)) }
@@ -176,13 +176,20 @@ fn table(pairs: &[Pair<'_>], colours: &Colours) -> Markup {
     };
     html! {
         table.comparison {
-            thead { tr {
-                th scope="col" { "Span" }
-                th.number scope="col" { "Count A" } th.number scope="col" { "B" }
-                th.number scope="col" { "Total A" } th.number scope="col" { "B" } th.number scope="col" { "Difference" }
-                th.number scope="col" { "Self A" } th.number scope="col" { "B" } th.number scope="col" { "Difference" }
-                th scope="col" { span.unseen { "Difference of self time as a bar" } }
-            } }
+            thead {
+                tr {
+                    th scope="col" rowspan="2" { "Span" }
+                    th.group scope="colgroup" colspan="2" { "Count" }
+                    th.group scope="colgroup" colspan="3" { "Total" }
+                    th.group scope="colgroup" colspan="4" { "Self" }
+                }
+                tr {
+                    th.number scope="col" { "A" } th.number scope="col" { "B" }
+                    th.number scope="col" { "A" } th.number scope="col" { "B" } th.number scope="col" { "Difference" }
+                    th.number scope="col" { "A" } th.number scope="col" { "B" } th.number scope="col" { "Difference" }
+                    th scope="col" { span.unseen { "Difference of self time as a bar" } }
+                }
+            }
             tbody {
                 @for pair in pairs {
                     @let own = pair.own_difference_ns();
@@ -222,7 +229,7 @@ fn direction(difference_ns: i64) -> &'static str {
 
 fn count(sum: Sum) -> Markup {
     html! {
-        @if sum.spans == 0 { span.muted { "–" } } @else { (format::count(sum.spans)) }
-        @if sum.errors > 0 { span.status.failed { (format::counted(sum.errors, "error")) } }
+        @if sum.errors > 0 { span.status.failed { (format::counted(sum.errors, "error")) } " " }
+        @if sum.spans == 0 { "–" } @else { (format::count(sum.spans)) }
     }
 }

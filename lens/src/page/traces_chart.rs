@@ -54,7 +54,7 @@ fn outcome(dot: &Dot) -> &'static str {
     }
 }
 
-/// Of dots that would lie on each other, the one that says most; in order of time.
+/// Of dots that would lie on each other, the one that says most; the failed last, so that they are drawn on top.
 fn thinned(dots: &[Dot], time: TimeScale, scale: LogScale) -> Vec<&Dot> {
     let mut by_weight: Vec<&Dot> = dots.iter().collect();
     by_weight.sort_by(|a, b| {
@@ -73,7 +73,7 @@ fn thinned(dots: &[Dot], time: TimeScale, scale: LogScale) -> Vec<&Dot> {
         let y = scale.y(dot.duration_seconds);
         taken.insert(((x / DOT_PX.0) as i32, (y / DOT_PX.1) as i32))
     });
-    by_weight.sort_by_key(|dot| dot.start_ns);
+    by_weight.sort_by_key(|dot| (outcome(dot) == "failed", dot.start_ns));
     by_weight
 }
 

@@ -10,6 +10,7 @@ use opentelemetry::{SpanId, TraceId};
 use super::address::Address;
 use super::parts::Colours;
 use super::trace::logs_link;
+use super::view::View;
 use super::waterfall_detail::detail;
 use super::{format, machines};
 use crate::query::time::{rfc3339, seconds};
@@ -31,8 +32,7 @@ pub(super) struct Waterfall<'a> {
     pub(super) colours: &'a Colours,
     /// Numbers of log records by span.
     pub(super) logs: &'a HashMap<SpanId, i64>,
-    /// This page.
-    pub(super) address: &'a Address,
+    pub(super) view: &'a View,
     /// It is marked, and opened unless it is the root, whose detail would push the spans below it out of sight.
     pub(super) chosen: Option<SpanId>,
     /// Spans whose descendants are hidden.
@@ -75,9 +75,9 @@ pub(super) fn waterfall(shown: &Waterfall<'_>) -> Markup {
                         span.self title="Time in which none of its children ran" { (format::duration(seconds(node.own_ns()))) }
                         (jumps(shown, node, routes[index]))
                     }
-                    @if is_open || tree.nodes.len() <= DETAILED_SPANS { (detail(node, tree)) }
+                    @if is_open || tree.nodes.len() <= DETAILED_SPANS { (detail(shown.view, node, tree)) }
                     @else {
-                        p.detail { a.load href=(shown.address.clone().with("span", &span.span_id.to_string())) { "Show its details" } }
+                        p.detail { a.load href=(shown.view.address.clone().with("span", &span.span_id.to_string())) { "Show its details" } }
                     }
                 }
             }
@@ -157,7 +157,7 @@ fn toggled(shown: &Waterfall<'_>, span: SpanId) -> Address {
         folded.push(span);
     }
     let list: Vec<String> = folded.iter().map(ToString::to_string).collect();
-    let unfolded = shown.address.clone().without("fold");
+    let unfolded = shown.view.address.clone().without("fold");
     unfolded.with_some(
         "fold",
         Some(list.join(","))

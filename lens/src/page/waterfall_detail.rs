@@ -4,13 +4,15 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::address::Address;
+use super::view::View;
 use super::{format, machines, parts};
 use crate::query::time::seconds;
 use crate::query::trace::Event;
+use crate::query::trace_attributes::Condition;
 use crate::query::trace_tree::{Node, Tree};
 
 /// The whole of it.
-pub(super) fn detail(node: &Node<'_>, tree: &Tree<'_>) -> Markup {
+pub(super) fn detail(view: &View, node: &Node<'_>, tree: &Tree<'_>) -> Markup {
     let span = node.span;
     let kind = serde_json::to_value(span.kind).unwrap_or_default();
     html! {
@@ -28,10 +30,46 @@ pub(super) fn detail(node: &Node<'_>, tree: &Tree<'_>) -> Markup {
             @if !span.status_message.is_empty() { p.failed { (span.status_message) } }
             @for event in &span.events { (event_of(event, tree.start_ns)) }
             @for link in span.links.as_array().into_iter().flatten() { (link_of(link)) }
-            (parts::attributes("Attributes", &span.attributes))
-            (parts::attributes("Resource", &span.resource))
+            (attributes(view, "Attributes", &span.attributes))
+            (attributes(view, "Resource", &span.resource))
         }
     }
+}
+
+/// A table of attributes, each with the way to the traces that have the same.
+fn attributes(view: &View, title: &str, attributes: &Value) -> Markup {
+    let pairs = attributes.as_object().filter(|pairs| !pairs.is_empty());
+    html! {
+        @if let Some(pairs) = pairs {
+            h4 { (title) }
+            dl.attributes {
+                @for (key, value) in pairs {
+                    div { dt { (key) } dd {
+                        (parts::text_of(value))
+                        @if let Some(condition) = condition(key, value) {
+                            a.find href=(view.link("/traces").with("attribute", &condition)) data-testid="find"
+                                aria-label={ "Traces with this " (key) } { "find" }
+                        }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+/// As the search for traces has it; none of what it cannot be asked for.
+fn condition(key: &str, value: &Value) -> Option<String> {
+    let text = parts::text_of(value);
+    let needs_quotes = text.contains(char::is_whitespace);
+    let condition = if needs_quotes {
+        format!("{key}=\"{text}\"")
+    } else {
+        format!("{key}={text}")
+    };
+    let is_plain =
+        !value.is_array() && !value.is_object() && !value.is_null() && !text.contains('"');
+    let is_read = Condition::parse_all(&condition).is_some_and(|read| read.len() == 1);
+    (is_plain && is_read).then_some(condition)
 }
 
 /// A part of a whole, as `(12.3 %)`.

@@ -5,16 +5,19 @@
 //! Attributes are stored as compact JSON text, so a condition is a piece of that text, such as `"user.id":"u-7"`: quotes
 //! within a string are escaped there, so it is found nowhere else. Attributes nested in another are found too.
 
-use opentelemetry::TraceId;
-use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+use std::collections::HashSet;
 
-use super::QueryError;
-use super::traces::{EXAMINED, Wanted, examined_since, matching};
+use opentelemetry::TraceId;
+use sqlx::query::QueryAs;
+use sqlx::{AssertSqlSafe, SqlitePool};
+
+use super::traces::{EXAMINED, Wanted, bound, examined_since, matching_entries};
+use super::{QueryError, ids};
 
 /// Spans whose attributes one search looks at.
-pub const EXAMINED_SPANS: i64 = 40_000;
-/// Traces whose spans are read by one statement.
-const CHUNK: usize = 500;
+pub const EXAMINED_SPANS: i64 = 30_000;
+/// Entry spans whose traces are read by one statement.
+const CHUNK: usize = 4_000;
 
 /// `key=value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,70 +82,84 @@ pub async fn narrowed(
     if wanted.attributes.is_empty() {
         return Ok(None);
     }
-    let limit = usize::try_from(EXAMINED).unwrap_or(usize::MAX);
-    let candidates = matching(pool, wanted, limit).await?;
     let mut narrowed = Narrowed {
         trace_ids: Vec::new(),
         searched_spans: 0,
         searched_since_ns: examined_since(pool, wanted.range).await?,
     };
-    for chunk in candidates.chunks(CHUNK) {
+    let mut seen = HashSet::new();
+    for offset in (0..EXAMINED).step_by(CHUNK) {
         let left = EXAMINED_SPANS - narrowed.searched_spans;
-        let read = read(pool, chunk, wanted.attributes, left).await?;
-        for (index, spans, is_match) in &read {
-            narrowed.searched_spans += spans;
-            if let Some((trace_id, _)) = chunk.get(*index).filter(|_| *is_match) {
-                narrowed.trace_ids.push(*trace_id);
-            }
+        let read = read(pool, wanted, offset, left).await?;
+        let Some(oldest_ns) = read.iter().map(|row| row.oldest_ns).min() else {
+            break;
+        };
+        for row in read {
+            narrowed.searched_spans += row.spans;
+            // A trace whose entry spans lie in two chunks is read twice.
+            let trace_id = row.trace_id.as_deref().map(ids::trace_id);
+            narrowed
+                .trace_ids
+                .extend(trace_id.filter(|id| seen.insert(*id)));
         }
         if narrowed.searched_spans >= EXAMINED_SPANS {
-            let last = read.last().and_then(|(index, ..)| chunk.get(*index));
-            narrowed.searched_since_ns = last.map(|(_, start_ns)| *start_ns);
+            narrowed.searched_since_ns = Some(oldest_ns);
             break;
         }
     }
     Ok(Some(narrowed))
 }
 
-/// Reads at most `limit` spans of `traces`: the index of each trace reached, its spans that were read, and whether one matches.
+/// A trace that matches, or, without an id, all the others that were read.
+#[derive(sqlx::FromRow)]
+struct Row {
+    trace_id: Option<Vec<u8>>,
+    oldest_ns: i64,
+    spans: i64,
+}
+
+/// Reads at most `limit` spans of the traces of a chunk of entry spans. What matches comes newest first.
 async fn read(
     pool: &SqlitePool,
-    traces: &[(TraceId, i64)],
-    conditions: &[Condition],
+    wanted: &Wanted<'_>,
+    offset: i64,
     limit: i64,
-) -> Result<Vec<(usize, i64, bool)>, QueryError> {
-    let ids = serde_json::Value::from_iter(traces.iter().map(|(id, _)| id.to_string()));
-    let mut query = QueryBuilder::<Sqlite>::new(
-        "SELECT place, count(*), max(is_match) FROM (SELECT wanted.key AS place, ",
-    );
-    for (index, condition) in conditions.iter().enumerate() {
-        query.push(if index == 0 { "(" } else { " AND (" });
-        for needle in condition.needles() {
-            query.push("instr(attributes, ").push_bind(needle.clone());
-            query
-                .push(") > 0 OR resource_id IN (SELECT id FROM resources WHERE instr(attributes, ");
-            query.push_bind(needle).push(") > 0) OR ");
-        }
-        query.push("0)");
-    }
-    query
-        .push(" AS is_match FROM json_each(")
-        .push_bind(ids.to_string());
-    query
-        .push(") AS wanted CROSS JOIN spans ON trace_id = unhex(wanted.value) LIMIT ")
-        .push_bind(limit);
-    query.push(") GROUP BY place ORDER BY place");
-    let rows: Vec<(i64, i64, bool)> = query.build_query_as().fetch_all(pool).await?;
-    Ok(rows
-        .into_iter()
-        .map(|(place, spans, is_match)| {
-            (
-                usize::try_from(place).unwrap_or(usize::MAX),
-                spans,
-                is_match,
+) -> Result<Vec<Row>, QueryError> {
+    let needles: Vec<Vec<String>> = wanted.attributes.iter().map(Condition::needles).collect();
+    // After the parameters of the entry spans, the chunk and the limit.
+    let mut parameter = 13;
+    let mut conditions = Vec::new();
+    for needles in &needles {
+        let any = needles.iter().map(|_| {
+            parameter += 1;
+            format!(
+                "instr(attributes, ?{parameter}) > 0
+                 OR resource_id IN (SELECT id FROM resources WHERE instr(attributes, ?{parameter}) > 0)"
             )
-        })
-        .collect())
+        });
+        conditions.push(format!("({})", any.collect::<Vec<_>>().join(" OR ")));
+    }
+    let sql = format!(
+        "WITH candidates AS (
+           SELECT trace_id, max(start_ns) AS start_ns FROM (SELECT trace_id, start_ns {} LIMIT ?11 OFFSET ?12)
+           GROUP BY trace_id ORDER BY 2 DESC),
+         looked_at AS (
+           SELECT spans.trace_id, candidates.start_ns, {} AS is_match
+           FROM candidates CROSS JOIN spans ON spans.trace_id = candidates.trace_id LIMIT ?13),
+         traces AS (
+           SELECT trace_id, start_ns, count(*) AS spans, max(is_match) AS is_match FROM looked_at GROUP BY trace_id)
+         SELECT CASE WHEN is_match THEN trace_id END AS trace_id, min(start_ns) AS oldest_ns, sum(spans) AS spans
+         FROM traces GROUP BY 1 ORDER BY 2 DESC",
+        matching_entries!(),
+        conditions.join(" AND ")
+    );
+    // Numbers of parameters are all that was put into it.
+    let query = bound(sqlx::query_as(AssertSqlSafe(sql)), wanted)
+        .bind(i64::try_from(CHUNK).unwrap_or(i64::MAX))
+        .bind(offset)
+        .bind(limit);
+    let query = needles.into_iter().flatten().fold(query, QueryAs::bind);
+    Ok(query.fetch_all(pool).await?)
 }
 
 #[cfg(test)]

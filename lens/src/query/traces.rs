@@ -204,8 +204,7 @@ pub async fn found(
     let (mut trace_ids, examined) = match narrowed {
         Some(narrowed) => (narrowed.trace_ids.clone(), narrowed.searched_since_ns),
         None => {
-            let matching = matching(pool, wanted, wanted.limit).await?;
-            let trace_ids = matching.into_iter().map(|(id, _)| id).collect();
+            let trace_ids = matching(pool, wanted).await?;
             (trace_ids, examined_since(pool, wanted.range).await?)
         }
     };
@@ -218,23 +217,19 @@ pub async fn found(
     })
 }
 
-/// At most `limit` traces with a matching entry span, newest first, and when that span started.
-pub(super) async fn matching(
-    pool: &SqlitePool,
-    wanted: &Wanted<'_>,
-    limit: usize,
-) -> Result<Vec<(TraceId, i64)>, QueryError> {
-    let sql = concat!("SELECT trace_id, start_ns ", matching_entries!());
-    let mut rows = bound(sqlx::query_as::<_, (Vec<u8>, i64)>(sql), wanted).fetch(pool);
+/// The traces with a matching entry span, newest first.
+async fn matching(pool: &SqlitePool, wanted: &Wanted<'_>) -> Result<Vec<TraceId>, QueryError> {
+    let sql = concat!("SELECT trace_id ", matching_entries!());
+    let mut rows = bound(sqlx::query_as::<_, (Vec<u8>,)>(sql), wanted).fetch(pool);
     let mut seen = HashSet::new();
     let mut found = Vec::new();
-    while found.len() < limit {
-        let Some((trace_id, start_ns)) = rows.try_next().await? else {
+    while found.len() < wanted.limit {
+        let Some((trace_id,)) = rows.try_next().await? else {
             break;
         };
         let trace_id = ids::trace_id(&trace_id);
         if seen.insert(trace_id) {
-            found.push((trace_id, start_ns));
+            found.push(trace_id);
         }
     }
     Ok(found)

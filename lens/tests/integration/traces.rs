@@ -158,7 +158,7 @@ async fn a_search_for_attributes_that_stops_early_says_so_and_goes_on_from_there
     assert_eq!(rest["traces"][0]["trace_id"], hex(1));
     let page = html(&lens, "/traces?attribute=user.id=wanted").await;
     assert!(
-        page.contains("Looked for attributes in 40,000 spans."),
+        page.contains("Looked for attributes in 30,000 spans."),
         "{page}"
     );
 }
@@ -302,6 +302,33 @@ async fn a_large_trace_brings_the_details_of_the_span_that_is_asked_for() {
         "escaped"
     );
     assert!(chosen.contains("a &quot;b&quot; c"));
+}
+
+#[tokio::test]
+async fn an_attribute_finds_the_traces_that_have_the_same() {
+    let mut spans = login(1, a_minute_ago_ns(), 100);
+    spans[1].attributes =
+        json!({"text": "two words", "list": [1], "share": 0.5, "quoted": "a \"b\""}).to_string();
+    let lens = seeded(spans).await;
+    let page = html(&lens, &format!("/traces/{}?since=1h", hex(1))).await;
+    let links = between(&page, "class=\"find\" href=\"", "\"");
+    assert!(
+        !links
+            .iter()
+            .any(|link| link.contains("list") || link.contains("quoted")),
+        "{links:?}"
+    );
+    for wanted in [
+        "user.id%3Du-1",
+        "text%3D%22two%20words%22",
+        "share%3D0.5",
+        "host.name%3Dtesthost",
+    ] {
+        let link = links.iter().find(|link| link.ends_with(wanted));
+        let link = link.unwrap_or_else(|| panic!("{wanted}: {links:?}"));
+        let found = html(&lens, &link.replace("&amp;", "&")).await;
+        assert_eq!(found.matches("data-testid=\"trace\"").count(), 1, "{link}");
+    }
 }
 
 #[tokio::test]
