@@ -4,6 +4,7 @@
 //! Its offset is saved only when the Collector has acknowledged it, or when it is safe on disk in the spool.
 
 pub mod batch;
+pub mod by_signal;
 pub mod cli;
 mod clock;
 pub mod config;

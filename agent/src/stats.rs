@@ -10,17 +10,20 @@ use std::{
 
 use trivium_otlp::{PartialSuccess, Signal};
 
-use crate::ledger::{Loss, LossReason};
+use crate::{
+    by_signal::BySignal,
+    ledger::{Loss, LossReason},
+};
 
 /// Counters that only grow.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// Items that were handed to be sent, each once.
-    pub sent: BySignal,
+    pub sent: BySignal<AtomicU64>,
     /// Items that the Collector has taken.
-    pub acknowledged: BySignal,
+    pub acknowledged: BySignal<AtomicU64>,
     /// Items that it left out of requests it took.
-    pub rejected: BySignal,
+    pub rejected: BySignal<AtomicU64>,
     lost: Mutex<Lost>,
 }
 
@@ -39,19 +42,15 @@ pub struct LostCount {
     pub bytes: u64,
 }
 
-/// A counter for each signal.
-#[derive(Debug, Default)]
-pub struct BySignal([AtomicU64; 3]);
-
-impl BySignal {
+impl BySignal<AtomicU64> {
     /// Counts.
     pub fn add(&self, signal: Signal, items: u64) {
-        self.0[signal as usize].fetch_add(items, Relaxed);
+        self[signal].fetch_add(items, Relaxed);
     }
 
     /// How many so far.
     pub fn of(&self, signal: Signal) -> u64 {
-        self.0[signal as usize].load(Relaxed)
+        self[signal].load(Relaxed)
     }
 }
 

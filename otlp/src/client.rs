@@ -3,23 +3,32 @@
 use std::time::Duration;
 
 use ::http::{Request, Response};
-use bytes::Bytes;
+use bytes::{Bytes, buf::Chain};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
+use tokio::net::TcpStream;
+use tower::util::MapResponse;
 
-use crate::{Destination, ExportError, InvalidSetting, Protocol, TlsFiles};
+use crate::{Destination, ExportError, InvalidSetting, Protocol, TlsFiles, gather::Gathering};
 
 #[cfg(feature = "tls")]
-type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
+type Connector = hyper_rustls::HttpsConnector<TcpConnector>;
 #[cfg(not(feature = "tls"))]
-type Connector = HttpConnector;
+type Connector = TcpConnector;
+
+/// HTTP/1 writes a request at once anyway; to gather its writes costs it nothing but a turn.
+type TcpConnector =
+    MapResponse<HttpConnector, fn(TokioIo<TcpStream>) -> Gathering<TokioIo<TcpStream>>>;
 
 /// The most of an answer that is read.
 pub(crate) const ANSWER_LIMIT: usize = 64 * 1024;
+
+/// A request's: what the protocol puts before the encoded request, and that itself, which so need not be copied.
+pub(crate) type Body = Full<Chain<Bytes, Bytes>>;
 
 /// How long one address of the receiver may take to answer before the next one is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -30,7 +39,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Keeps its connections and makes new ones as needed.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpClient {
-    client: Client<Connector, Full<Bytes>>,
+    client: Client<Connector, Body>,
     /// Added to the error when a connection breaks off that was made over TLS without a client certificate: under TLS 1.3
     /// a receiver refuses such a client only after the handshake, and the alert that says why is often lost with the
     /// connection.
@@ -41,7 +50,7 @@ impl HttpClient {
     /// `unreachable`: the `error.type` of a receiver that does not answer, in the protocol's own words.
     pub(crate) async fn request(
         &self,
-        request: Request<Full<Bytes>>,
+        request: Request<Body>,
         unreachable: &'static str,
     ) -> Result<Response<Incoming>, ExportError> {
         self.client.request(request).await.map_err(|error| {
@@ -94,6 +103,7 @@ fn build(key: &Key) -> Result<HttpClient, InvalidSetting> {
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let tcp: TcpConnector = MapResponse::new(tcp, Gathering::new);
     let is_anonymous = key.is_https && key.tls.client.is_none();
     Ok(HttpClient {
         client: Client::builder(TokioExecutor::new())
@@ -111,7 +121,7 @@ fn build(key: &Key) -> Result<HttpClient, InvalidSetting> {
 }
 
 #[cfg(feature = "tls")]
-fn connector(tcp: HttpConnector, key: &Key) -> Result<Connector, InvalidSetting> {
+fn connector(tcp: TcpConnector, key: &Key) -> Result<Connector, InvalidSetting> {
     let mut config = super::tls::client_config(&key.tls, key.is_https)?;
     config.alpn_protocols = vec![match key.protocol {
         Protocol::Grpc => b"h2".to_vec(),
@@ -121,7 +131,7 @@ fn connector(tcp: HttpConnector, key: &Key) -> Result<Connector, InvalidSetting>
 }
 
 #[cfg(not(feature = "tls"))]
-fn connector(tcp: HttpConnector, key: &Key) -> Result<Connector, InvalidSetting> {
+fn connector(tcp: TcpConnector, key: &Key) -> Result<Connector, InvalidSetting> {
     if key.is_https {
         return Err(InvalidSetting::new(
             "endpoint",

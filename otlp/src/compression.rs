@@ -2,7 +2,11 @@
 
 use std::io::{self, Write as _};
 
+use bytes::Bytes;
 use flate2::write::GzEncoder;
+
+/// Requests are seldom less compressible, so that the buffer seldom grows.
+const TYPICAL_RATIO: usize = 4;
 
 /// Of a request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,25 +31,23 @@ impl Compression {
         }
     }
 
-    /// Appends `body`, compressed, to `out`.
-    pub(crate) fn append(self, body: &[u8], out: &mut Vec<u8>) {
+    /// The body as it is sent.
+    pub(crate) fn compressed(self, body: Bytes) -> Bytes {
+        let mut out = Vec::new();
         let written: io::Result<()> = match self {
-            Self::None => out.write_all(body),
+            Self::None => return body,
             Self::Gzip => {
-                let mut encoder = GzEncoder::new(out, flate2::Compression::fast());
-                encoder.write_all(body).and_then(|()| encoder.try_finish())
+                out.reserve(body.len() / TYPICAL_RATIO);
+                let mut encoder = GzEncoder::new(&mut out, flate2::Compression::fast());
+                encoder.write_all(&body).and_then(|()| encoder.try_finish())
             }
             #[cfg(feature = "zstd")]
-            Self::Zstd => zstd::stream::copy_encode(body, out, 1),
+            Self::Zstd => {
+                out.reserve(body.len() / TYPICAL_RATIO);
+                zstd::stream::copy_encode(&body[..], &mut out, 1)
+            }
         };
         written.expect("writing into memory cannot fail");
-    }
-
-    /// What to reserve for a compressed body, so that its buffer seldom grows.
-    pub(crate) fn expected_length(self, body: &[u8]) -> usize {
-        match self {
-            Self::None => body.len(),
-            _ => body.len() / 4,
-        }
+        out.into()
     }
 }

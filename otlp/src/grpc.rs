@@ -6,7 +6,7 @@
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 
 use ::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header, uri::PathAndQuery};
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes, buf::Chain};
 use http_body_util::{BodyExt as _, Full, Limited};
 use prost::Message as _;
 
@@ -49,7 +49,7 @@ impl Grpc {
     }
 
     pub(crate) async fn send(&self, body: Bytes) -> Result<Option<PartialSuccess>, ExportError> {
-        let mut request = Request::new(Full::new(self.message(&body)));
+        let mut request = Request::new(Full::new(self.message(body)));
         *request.method_mut() = ::http::Method::POST;
         *request.uri_mut() = self.endpoint.clone();
         request.headers_mut().clone_from(&self.headers);
@@ -66,15 +66,13 @@ impl Grpc {
         outcome(trailers.as_ref().unwrap_or(&parts.headers), &message)
     }
 
-    fn message(&self, body: &[u8]) -> Bytes {
-        let mut message = Vec::with_capacity(PREFIX_BYTES + self.compression.expected_length(body));
-        message.extend_from_slice(&[0; PREFIX_BYTES]);
-        self.compression.append(body, &mut message);
-        let length = u32::try_from(message.len() - PREFIX_BYTES)
-            .expect("a request is far smaller than 4 GiB");
-        message[0] = u8::from(self.compression != Compression::None);
-        message[1..PREFIX_BYTES].copy_from_slice(&length.to_be_bytes());
-        message.into()
+    fn message(&self, body: Bytes) -> Chain<Bytes, Bytes> {
+        let body = self.compression.compressed(body);
+        let length = u32::try_from(body.len()).expect("a request is far smaller than 4 GiB");
+        let mut prefix = [0; PREFIX_BYTES];
+        prefix[0] = u8::from(self.compression != Compression::None);
+        prefix[1..].copy_from_slice(&length.to_be_bytes());
+        Bytes::copy_from_slice(&prefix).chain(body)
     }
 }
 

@@ -8,7 +8,7 @@
 use std::time::{Duration, SystemTime};
 
 use ::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use http_body_util::{BodyExt as _, Full, Limited};
 use prost::Message as _;
 
@@ -44,7 +44,8 @@ impl Http {
     }
 
     pub(crate) async fn send(&self, body: Bytes) -> Result<Option<PartialSuccess>, ExportError> {
-        let mut request = Request::new(Full::new(self.compressed(body)));
+        let body = Bytes::new().chain(self.compression.compressed(body));
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = ::http::Method::POST;
         *request.uri_mut() = self.endpoint.clone();
         request.headers_mut().clone_from(&self.headers);
@@ -58,15 +59,6 @@ impl Http {
         // An answer that breaks off says by its head already whether the data was taken.
         let response = Response::from_parts(parts, answer.unwrap_or_default());
         outcome(&response)
-    }
-
-    fn compressed(&self, body: Bytes) -> Bytes {
-        if self.compression == Compression::None {
-            return body;
-        }
-        let mut compressed = Vec::with_capacity(self.compression.expected_length(&body));
-        self.compression.append(&body, &mut compressed);
-        compressed.into()
     }
 }
 

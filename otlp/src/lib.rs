@@ -10,6 +10,7 @@
 mod client;
 mod compression;
 mod destination;
+mod gather;
 mod grpc;
 mod http;
 mod outcome;

@@ -8,13 +8,42 @@ use std::{
 
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use opentelemetry::{
-    Context, KeyValue, global,
+    Context, KeyValue,
+    metrics::MeterProvider as _,
     trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState},
+};
+use opentelemetry_sdk::{
+    error::OTelSdkResult,
+    metrics::{
+        PeriodicReader, SdkMeterProvider, Temporality, data::ResourceMetrics,
+        exporter::PushMetricExporter,
+    },
 };
 use trivium_telemetry::{
     Telemetry,
     metrics::{DURATION_BOUNDARIES, meter},
 };
+
+/// Collects what the SDK's own instruments recorded, for nobody.
+struct Nobody;
+
+impl PushMetricExporter for Nobody {
+    async fn export(&self, _: &ResourceMetrics) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn temporality(&self) -> Temporality {
+        Temporality::Cumulative
+    }
+}
 
 fn attributes() -> [KeyValue; 5] {
     [
@@ -56,7 +85,12 @@ fn record(criterion: &mut Criterion) {
             _ => None,
         })
         .expect("nothing else sets up telemetry here");
-    let plain = global::meter("bench")
+    let reader = PeriodicReader::builder(Nobody)
+        .with_interval(Duration::from_millis(100))
+        .build();
+    let sdk = SdkMeterProvider::builder().with_reader(reader).build();
+    let plain = sdk
+        .meter("bench")
         .f64_histogram("plain")
         .with_boundaries(DURATION_BOUNDARIES.to_vec())
         .build();
@@ -71,7 +105,8 @@ fn record(criterion: &mut Criterion) {
     let mut value = (0..1000).map(|index| f64::from(index) / 100.0).cycle();
     let mut next = move || value.next().unwrap_or_default();
 
-    let sampled = context(TraceFlags::SAMPLED).attach();
+    let (sampled, unsampled) = (context(TraceFlags::SAMPLED), context(TraceFlags::default()));
+    let in_sampled = sampled.clone().attach();
     group.bench_function("sdk, in a sampled span", |bencher| {
         bencher.iter(|| plain.record(black_box(next()), black_box(&attributes)));
     });
@@ -81,13 +116,14 @@ fn record(criterion: &mut Criterion) {
     // The two take turns in short rounds, and the median of the rounds counts, so that what else the machine does falls
     // out.
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
-    group.bench_function("what an exemplar adds, in a sampled span", |bencher| {
+    group.bench_function("what an exemplar adds", |bencher| {
         bencher.iter_custom(|iterations| {
             let rounds = iterations.div_ceil(u64::from(ROUND));
             let mut added: Vec<_> = (0..rounds)
                 .map(|_| {
-                    let without = timed(|| plain.record(black_box(next()), black_box(&attributes)));
-                    let with = timed(|| ours.record(black_box(next()), black_box(&attributes)));
+                    let record_in = |cx, value| ours.record_in(cx, value, black_box(&attributes));
+                    let without = timed(|| record_in(&unsampled, black_box(next())));
+                    let with = timed(|| record_in(&sampled, black_box(next())));
                     with.saturating_sub(without)
                 })
                 .collect();
@@ -96,8 +132,8 @@ fn record(criterion: &mut Criterion) {
             median.mul_f64(iterations as f64 / f64::from(ROUND))
         });
     });
-    drop(sampled);
-    let _unsampled = context(TraceFlags::default()).attach();
+    drop(in_sampled);
+    let _in_unsampled = unsampled.clone().attach();
     group.bench_function("with exemplars, in an unsampled span", |bencher| {
         bencher.iter(|| ours.record(black_box(next()), black_box(&attributes)));
     });

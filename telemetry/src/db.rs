@@ -10,11 +10,11 @@ use std::{
 };
 
 use opentelemetry::KeyValue;
-use tracing::{Instrument as _, Span, field::Empty};
+use tracing::{Span, field::Empty};
 
 use crate::{
     metrics::{DURATION_BOUNDARIES, Histogram, meter},
-    trace,
+    trace::{self, InSpan},
 };
 
 /// One database as its client sees it.
@@ -81,7 +81,7 @@ impl Operation<'_> {
         async move {
             let span = self.span();
             let started = Instant::now();
-            let result = call.instrument(span.clone()).await;
+            let result = InSpan::new(span.clone(), call).await;
             self.ended(&span, started.elapsed(), &result);
             result
         }

@@ -31,18 +31,32 @@ const TRANSPORT: [&str; 7] = [
 
 /// Whether an event or span comes from sending telemetry.
 pub(crate) fn is_transport(metadata: &Metadata<'_>) -> bool {
-    TRANSPORT.contains(&crate_of(metadata.target()))
+    let target = metadata.target();
+    TRANSPORT.iter().any(|name| is_of_crate(target, name))
 }
 
 /// Whether an event is the telemetry's word of itself, or comes from sending it.
 pub(crate) fn is_own(metadata: &Metadata<'_>) -> bool {
-    let name = crate_of(metadata.target());
-    TRANSPORT.contains(&name) || name.starts_with("opentelemetry") || name == "trivium_telemetry"
+    let target = metadata.target();
+    target.starts_with("opentelemetry")
+        || is_of_crate(target, "trivium_telemetry")
+        || is_transport(metadata)
 }
 
 /// A target is a module's path unless the event says otherwise. A program may be called `hyper_service`.
-fn crate_of(target: &str) -> &str {
-    target.split_once("::").map_or(target, |(name, _)| name)
+fn is_of_crate(target: &str, name: &str) -> bool {
+    let rest = target.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Whether an event belongs on standard error.
+pub(crate) fn is_said(metadata: &Metadata<'_>) -> bool {
+    let least = match is_own(metadata) {
+        _ if *metadata.level() > Level::WARN => return false,
+        true => Level::WARN,
+        false => Level::ERROR,
+    };
+    metadata.is_event() && *metadata.level() <= least
 }
 
 /// Lets through to standard error what belongs there.
@@ -51,24 +65,13 @@ pub(crate) struct StderrFilter {
     last: Mutex<HashMap<Identifier, Instant>>,
 }
 
-impl StderrFilter {
-    fn is_wanted(metadata: &Metadata<'_>) -> bool {
-        let least = if is_own(metadata) {
-            Level::WARN
-        } else {
-            Level::ERROR
-        };
-        metadata.is_event() && *metadata.level() <= least
-    }
-}
-
 impl<S> Filter<S> for StderrFilter {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        Self::is_wanted(metadata)
+        is_said(metadata)
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if Self::is_wanted(metadata) {
+        if is_said(metadata) {
             Interest::always()
         } else {
             Interest::never()

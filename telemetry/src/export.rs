@@ -9,7 +9,6 @@
 //!   interval that failed are lost.
 
 pub(crate) mod encode;
-pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod queue;
 pub(crate) mod self_metrics;

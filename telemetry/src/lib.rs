@@ -45,8 +45,9 @@
 //! tracing::info_span!("pack").in_scope(|| duration.record(0.25, &[KeyValue::new("size", "large")]));
 //! ```
 //!
-//! Attributes come from short lists: each combination is a series, and past 2000 of one instrument the SDK folds the rest
-//! into one. Gauges and observable instruments are those of [`opentelemetry::global::meter`].
+//! Attributes come from short lists: each combination is a series, and past 2000 of one instrument the rest is folded into
+//! one. All other instruments are those of [`opentelemetry::global::meter`], where counters of `u64`, up-down counters of `i64`
+//! and histograms of `f64` carry exemplars too.
 //!
 //! # HTTP servers
 //!
@@ -115,7 +116,7 @@
 //! | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT` and the other span limits | `128` | of events and links too |
 //! | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the program's own | |
 //! | `OTEL_SDK_DISABLED` | `false` | |
-//! | `RUST_LOG` | `info` | which events become log records |
+//! | `RUST_LOG` | `info` | which events become log records, by target and level: `info,my_crate=debug` |
 //!
 //! `b3` and `jaeger` propagators are not built in: the crate that has them is deprecated.
 //!
@@ -134,15 +135,17 @@
 //!
 //! - OTLP only, cumulative temporality only; HTTP is HTTP/1.1 with protobuf, not JSON. Proxy variables are not read.
 //! - Certificates are read once, at start.
-//! - One exemplar per bucket and series at each collection, of histograms of `f64` and counters of `u64`.
-//! - Views that rename instruments or drop attributes would lose their exemplars; there is no way to set any.
+//! - One exemplar per bucket and series at each collection, of histograms of `f64`, counters of `u64` and up-down counters of
+//!   `i64`.
+//! - There are no views: instruments are exported as they are made.
 //! - The providers and the `tracing` subscriber are global: one [`Builder::init`] in a process.
 //! - The process's own metrics are read from /proc, so on Linux only.
 //!
 //! # Beside the SDK
 //!
-//! The API, the providers and the aggregation are the SDK's (0.33); the spans of `tracing` are made [here](trace). What differs from the SDK with its OTLP
-//! exporter (opentelemetry-otlp 0.33):
+//! The SDK (0.33) has the observable instruments, the gauges, and the spans of programs that use its API. The spans of `tracing` are
+//! made [here](trace), its events become log records here, and counters and histograms are summed up here, by the SDK's
+//! rules. What differs from the SDK with its OTLP exporter (opentelemetry-otlp 0.33):
 //!
 //! | | the SDK | here |
 //! |---|---|---|
@@ -152,8 +155,8 @@
 //! | `OTEL_PROPAGATORS`, `OTEL_SDK_DISABLED`, `…_CERTIFICATE`, `…_CLIENT_KEY` | set in code | read |
 //! | a wrong value | a warning and the default | stops the start |
 //!
-//! When the SDK has exemplars of its own (open-telemetry/opentelemetry-rust#3369) they replace these: [`metrics`] has the
-//! surface of [`opentelemetry::metrics`], so that a program changes an import.
+//! [`metrics`] has the surface of [`opentelemetry::metrics`], so that a program changes an import when the SDK has exemplars of
+//! its own (open-telemetry/opentelemetry-rust#3369).
 //!
 //! # Features
 //!
@@ -164,9 +167,9 @@
 
 pub mod db;
 mod diagnostics;
-mod exemplar;
 mod export;
 pub mod http;
+mod instrument;
 pub mod metrics;
 #[cfg(feature = "process-metrics")]
 mod process;
@@ -174,6 +177,7 @@ mod resource;
 mod runtime;
 mod settings;
 mod setup;
+mod subscriber;
 pub mod task;
 pub mod trace;
 

@@ -11,6 +11,7 @@ mod sampling;
 use std::time::Duration;
 
 use opentelemetry_sdk::trace::Sampler;
+use tracing_subscriber::filter::{ParseError, Targets};
 
 use trivium_otlp::{Destination, InvalidSetting, Signal};
 
@@ -42,8 +43,8 @@ pub(crate) struct Settings {
     pub(crate) service_name: Option<String>,
     /// `OTEL_RESOURCE_ATTRIBUTES`: `key=value,key=value`, values percent-encoded.
     pub(crate) resource_attributes: Vec<(String, String)>,
-    /// `RUST_LOG`, default `info`: which events become log records. Spans are not affected.
-    pub(crate) log_filter: String,
+    /// `RUST_LOG`, default `info`: which events become log records, by target and level. Spans are not affected.
+    pub(crate) log_filter: Targets,
 }
 
 /// How one signal is queued and batched on its way out.
@@ -78,9 +79,26 @@ impl Settings {
             propagators: sampling::propagators(&lookup)?,
             service_name: lookup.get("OTEL_SERVICE_NAME"),
             resource_attributes: lookup.pairs("OTEL_RESOURCE_ATTRIBUTES")?,
-            log_filter: lookup.get("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+            log_filter: log_filter(&lookup)?,
         })
     }
+}
+
+fn log_filter(lookup: &Lookup<'_>) -> Result<Targets, InvalidSetting> {
+    let variable = "RUST_LOG";
+    let filter = lookup.get(variable);
+    let filter = filter.as_deref().unwrap_or("info");
+    let refused = |problem: &str| {
+        let problem = format!("{problem}; write it like `info,my_crate=debug`");
+        InvalidSetting::new(variable, filter, &problem)
+    };
+    // They would be taken for the names of targets.
+    if filter.contains('[') {
+        return Err(refused("spans and fields can't be chosen by"));
+    }
+    filter
+        .parse()
+        .map_err(|error: ParseError| refused(&error.to_string()))
 }
 
 fn span_limits(lookup: &Lookup<'_>) -> Result<Limits, InvalidSetting> {
@@ -155,6 +173,8 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "10s"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+            ("RUST_LOG", "my_crate=loud"),
+            ("RUST_LOG", "info,[request]=debug"),
         ] {
             let message = read(&[(variable, value)]).unwrap_err().to_string();
             assert!(

@@ -6,39 +6,33 @@ use opentelemetry::{
     global,
     propagation::{TextMapCompositePropagator, TextMapPropagator},
 };
-use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
-    logs::SdkLoggerProvider,
     metrics::{PeriodicReader, SdkMeterProvider},
     propagation::{BaggagePropagator, TraceContextPropagator},
     trace::SdkTracerProvider,
 };
 use tokio::sync::oneshot;
-use tracing_subscriber::{
-    EnvFilter, Layer as _,
-    filter::{FilterExt as _, filter_fn},
-    layer::SubscriberExt as _,
-    util::SubscriberInitExt,
-};
+use tracing::{Dispatch, Subscriber, subscriber::set_global_default};
+use tracing_subscriber::{Layer as _, layer::SubscriberExt as _};
 use trivium_otlp::InvalidSetting;
 
 use crate::{
     SHUTDOWN_LIMIT,
-    diagnostics::{StderrFilter, is_own, is_transport},
-    exemplar,
+    diagnostics::StderrFilter,
     export::{
         Exports,
-        logs::QueuedLogs,
         queue::BatchQueue,
         self_metrics::{self, ExportCounts},
         spans::QueuedSpans,
     },
+    instrument::{self, provider::Provider},
     resource::{Identity, resource},
     runtime,
     settings::{ExemplarFilter, Propagator, Settings},
-    trace::SpanLayer,
+    subscriber::{Logs, Signals},
+    trace::Spans,
 };
 
 /// Why telemetry could not be set up.
@@ -100,8 +94,7 @@ impl Builder {
     ) -> Result<Telemetry, InitError> {
         let settings = Settings::from_lookup(lookup)?;
         if settings.is_disabled {
-            let stderr = stderr_layer();
-            install(tracing_subscriber::registry().with(stderr))?;
+            install(stderr())?;
             return Ok(Telemetry { pipeline: None });
         }
         let resource = resource(self.0, &settings);
@@ -166,10 +159,10 @@ impl Drop for Telemetry {
 #[derive(Debug)]
 struct Pipeline {
     tracer: SdkTracerProvider,
-    logger: SdkLoggerProvider,
     meter: SdkMeterProvider,
     counts: ExportCounts,
     spans: Option<BatchQueue>,
+    logs: Option<BatchQueue>,
     /// Dropping it ends the export thread.
     _export_thread: oneshot::Sender<()>,
 }
@@ -185,10 +178,6 @@ impl Pipeline {
             // Of programs that make spans by the OpenTelemetry API; those of `tracing` go their own way to the same queue.
             tracer = tracer.with_span_processor(QueuedSpans(spans.clone()));
         }
-        let mut logger = SdkLoggerProvider::builder().with_resource(resource.clone());
-        if let Some(logs) = exports.logs {
-            logger = logger.with_log_processor(QueuedLogs(logs));
-        }
         let mut meter = SdkMeterProvider::builder().with_resource(resource.clone());
         if let Some(metrics) = exports.metrics {
             let reader = PeriodicReader::builder(metrics).with_interval(settings.metric_interval);
@@ -196,35 +185,32 @@ impl Pipeline {
         }
         Ok(Self {
             tracer: tracer.build(),
-            logger: logger.build(),
             meter: meter.build(),
             counts: exports.counts,
             spans: exports.spans,
+            logs: exports.logs,
             _export_thread: exports.thread,
         })
     }
 
     fn install(&self, settings: &Settings) -> Result<(), InitError> {
-        let wanted = EnvFilter::try_new(&settings.log_filter).map_err(|error| {
-            let problem = format!("{error}; write it like `info,my_crate=debug`");
-            InvalidSetting::new("RUST_LOG", &settings.log_filter, &problem)
+        install(Signals {
+            spans: Spans::new(
+                settings.sampler.clone(),
+                settings.span_limits,
+                self.spans.clone(),
+            ),
+            logs: self
+                .logs
+                .clone()
+                .map(|queue| Logs::new(settings.log_filter.clone(), queue)),
+            stderr: Dispatch::new(stderr()),
         })?;
-        let logs = OpenTelemetryTracingBridge::new(&self.logger)
-            .with_filter(filter_fn(|metadata| !is_own(metadata)).and(wanted));
-        // Events are logs; on spans they would be stored twice.
-        let spans = SpanLayer::new(
-            settings.sampler.clone(),
-            settings.span_limits,
-            self.spans.clone(),
-        );
-        let spans = spans.with_filter(filter_fn(|metadata| {
-            metadata.is_span() && !is_transport(metadata)
-        }));
-        let layers = tracing_subscriber::registry().with(spans).with(logs);
-        install(layers.with(stderr_layer()))?;
 
-        exemplar::set_filter(effective_filter(settings));
-        global::set_meter_provider(self.meter.clone());
+        if settings.metrics.is_some() {
+            instrument::collect_with(effective_filter(settings));
+        }
+        global::set_meter_provider(Provider(self.meter.clone()));
         global::set_tracer_provider(self.tracer.clone());
         global::set_text_map_propagator(TextMapCompositePropagator::new(
             settings.propagators.iter().map(propagator).collect(),
@@ -243,7 +229,7 @@ impl Pipeline {
             }
         };
         note("traces", self.tracer.shutdown_with_timeout(left()));
-        note("logs", self.logger.shutdown_with_timeout(left()));
+        note("logs", self.logs.map_or(Ok(()), |logs| logs.close(left())));
         note("metrics", self.meter.shutdown_with_timeout(SHUTDOWN_LIMIT));
         if lost.is_empty() {
             Ok(())
@@ -253,9 +239,9 @@ impl Pipeline {
     }
 }
 
-/// No exemplars where nobody collects them, and none where nobody exports the spans they would point to.
+/// No exemplars where nobody exports the spans they would point to.
 fn effective_filter(settings: &Settings) -> ExemplarFilter {
-    if settings.metrics.is_some() && settings.traces.is_some() {
+    if settings.traces.is_some() {
         settings.exemplar_filter
     } else {
         ExemplarFilter::AlwaysOff
@@ -269,18 +255,15 @@ fn propagator(propagator: &Propagator) -> Box<dyn TextMapPropagator + Send + Syn
     }
 }
 
-fn install(subscriber: impl SubscriberInitExt) -> Result<(), InitError> {
-    subscriber
-        .try_init()
-        .map_err(|error| InitError::Subscriber(Box::new(error)))
+fn install(subscriber: impl Subscriber + Send + Sync) -> Result<(), InitError> {
+    set_global_default(subscriber).map_err(|error| InitError::Subscriber(Box::new(error)))
 }
 
-fn stderr_layer<S>() -> impl tracing_subscriber::Layer<S>
-where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
-{
-    tracing_subscriber::fmt::layer()
+/// Writes to standard error what belongs there.
+fn stderr() -> impl Subscriber + Send + Sync {
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .with_filter(StderrFilter::default())
+        .with_filter(StderrFilter::default());
+    tracing_subscriber::registry().with(lines)
 }

@@ -13,13 +13,14 @@
 //! a span cost. Its extension trait finds nothing here; [`context`] takes its place.
 
 mod fields;
-mod layer;
+mod in_span;
 mod span;
+mod spans;
 
 use opentelemetry::Context;
 use tracing::Span;
 
-pub(crate) use self::layer::SpanLayer;
+pub(crate) use self::{in_span::InSpan, spans::Spans};
 
 /// The context that holds `span`: to link to it, to send it along with a request, or to record an exemplar of it.
 ///
@@ -31,5 +32,6 @@ pub(crate) use self::layer::SpanLayer;
 /// ```
 #[must_use]
 pub fn context(span: &Span) -> Context {
-    span.in_scope(Context::current)
+    let context = span.id().and_then(|id| spans::context_of(&id));
+    context.unwrap_or_else(Context::current)
 }

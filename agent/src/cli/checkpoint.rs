@@ -1,6 +1,7 @@
 //! `trivium-agent checkpoint ls|reset`, the offsets that `import promtail` brings, and what `explain` knows of a file's.
 
 use std::{
+    fs::File,
     io::{self, Write},
     os::unix::fs::MetadataExt as _,
     path::Path,
@@ -129,6 +130,12 @@ pub fn explain(config: &Config, file: &Path, out: &mut dyn Write) -> Result<(), 
         metadata.ino(),
         metadata.size()
     )?;
+    if let Err(error) = File::open(file) {
+        writeln!(
+            out,
+            "this user can't read it: {error}; the agent can, if it runs as another or has CAP_DAC_READ_SEARCH"
+        )?;
+    }
     let entries = look(config)?.entries();
     let entry = entries
         .iter()

@@ -185,6 +185,7 @@ mod tests {
             include: at_root(include),
             exclude: at_root(exclude),
             start_at: StartAt::Beginning,
+            longest_line: 1 << 20,
         }])
         .unwrap();
         let (mut files, mut folders) = (Vec::new(), BTreeSet::new());
@@ -249,6 +250,7 @@ mod tests {
             include: vec![pattern],
             exclude: vec![],
             start_at: StartAt::Beginning,
+            longest_line: 1 << 20,
         }])
         .unwrap();
         let (mut files, mut folders) = (Vec::new(), Vec::new());

@@ -106,7 +106,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
             }
         };
         Ok(Self {
-            buffer: ReadBuffer::new(settings.longest_line),
+            buffer: ReadBuffer::default(),
             discovery,
             watch: Watch::new(),
             table: Table::default(),
@@ -171,6 +171,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         self.save_if_due(now);
         self.write_journal();
+        self.free_if_idle(now);
     }
 
     /// Whether reading has to wait for an outcome.
@@ -251,7 +252,9 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         let (batch, losses, assembler) = (&mut self.batch, &mut self.losses, &mut log.assembler);
         let observed = unix_nano();
         let (before, mut cut, mut lines) = (known.tail.offset(), Vec::new(), 0);
-        let turn = read(&mut known.tail, &mut self.buffer, &mut |at, line| {
+        let longest_line = self.settings.sources[log.source].longest_line;
+        let buffer = self.buffer.for_lines_of(longest_line);
+        let turn = read(&mut known.tail, buffer, &mut |at, line| {
             if (line.len() as u64) + 1 < at.end - at.start {
                 cut.push(at.start + line.len() as u64..at.end);
             }
@@ -419,7 +422,7 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         if let Some(since) = self.batch_since.filter(|_| may_hand_over) {
             due = due.min(since + self.settings.linger);
         }
-        if let Some(at) = self.save_at() {
+        for at in [self.save_at(), self.free_at()].into_iter().flatten() {
             due = due.min(at);
         }
         if !self.held.is_empty() {

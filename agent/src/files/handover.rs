@@ -10,8 +10,8 @@ use crate::{batch::LogBatch, ledger::Loss, state_dir::StateDir};
 
 /// The checkpoint is written at most as often as this.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// After this time without a batch, the memory of batches is given back.
-const IDLE_AFTER: Duration = Duration::from_secs(60);
+/// After this time without a batch, the memory of batches is given back; longer than steady lines leave between them.
+const IDLE_AFTER: Duration = Duration::from_secs(5);
 /// A batch that is in flight for longer means that the Collector is away.
 const AWAY_AFTER: Duration = Duration::from_secs(1);
 
@@ -144,12 +144,18 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         self.spare.get_or_insert(batch);
     }
 
-    /// Gives memory back that only a busy time needs.
-    pub(super) fn free_idle(&mut self, now: Instant) {
-        if self.handed_over == 0 && !self.has_batch() && now >= self.sent_at + IDLE_AFTER {
+    /// When memory is to be given back that only a busy time needs; none while it is needed, or not there.
+    pub(super) fn free_at(&self) -> Option<Instant> {
+        let is_idle = self.spare.is_some() && self.is_settled();
+        is_idle.then(|| self.sent_at + IDLE_AFTER)
+    }
+
+    /// Gives it back, when it is time.
+    pub(super) fn free_if_idle(&mut self, now: Instant) {
+        if self.free_at().is_some_and(|due| now >= due) {
             self.spare = None;
             self.batch = LogBatch::default();
-            self.buffer = ReadBuffer::new(self.settings.longest_line);
+            self.buffer = ReadBuffer::default();
         }
     }
 

@@ -59,8 +59,6 @@ pub use thread::{Files, StartError, StopError};
 pub struct Settings {
     /// In the order of their precedence: a file belongs to the first that names it.
     pub sources: Vec<Source>,
-    /// In bytes, without the newline; what is longer is cut.
-    pub longest_line: usize,
     /// In bytes; a batch that has as many is handed over.
     pub batch_bytes: usize,
     /// A batch with less is handed over after this time.
@@ -84,7 +82,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             sources: Vec::new(),
-            longest_line: 1024 * 1024,
             batch_bytes: 1024 * 1024,
             linger: Duration::from_millis(200),
             record_wait: Duration::from_secs(1),
@@ -106,6 +103,8 @@ pub struct Source {
     pub exclude: Vec<String>,
     /// Where to start in files that are there at the very first start.
     pub start_at: StartAt,
+    /// In bytes, without the newline; what is longer is cut.
+    pub longest_line: usize,
 }
 
 /// Where reading starts in a file that is there at the very first start; in all others, at the beginning.

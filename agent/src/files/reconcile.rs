@@ -75,7 +75,6 @@ impl<D: StateDir, O: Outlet> Engine<D, O> {
         }
         self.flush_abandoned(now);
         self.sweep(now);
-        self.free_idle(now);
         self.reconciled_at = Instant::now().max(now);
         self.reconciliation_took = self.reconciled_at - now;
         let every = if self.watch.is_complete() {

@@ -21,20 +21,18 @@ use super::identity::{Fingerprint, GUARD_BYTES, HEAD_BYTES, Inode, Verdict, is_c
 pub const TURN_BYTES: usize = 256 * 1024;
 
 /// What all files are read into, one after the other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ReadBuffer {
     bytes: Vec<u8>,
-    /// In bytes, without the newline.
+    /// Of the file whose turn it is; in bytes, without the newline.
     longest_line: usize,
 }
 
 impl ReadBuffer {
-    /// For lines up to `longest_line` bytes.
-    pub fn new(longest_line: usize) -> Self {
-        Self {
-            bytes: vec![0; TURN_BYTES + HEAD_BYTES],
-            longest_line: longest_line.max(1),
-        }
+    /// For a file with lines up to `longest_line` bytes.
+    pub fn for_lines_of(&mut self, longest_line: usize) -> &mut Self {
+        self.longest_line = longest_line.max(1);
+        self
     }
 
     /// At least `length` bytes; what only a long line needs is freed by the next turn.

@@ -30,9 +30,12 @@ pub(super) struct Line<'a> {
     pub(super) start: Start,
 }
 
-/// Joined text that is not yet complete, or nothing.
+/// Joined text that is not yet complete, or nothing. It takes memory with its first line: most logs never hold any.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct Held(Option<Box<Joined>>);
+
+#[derive(Debug, Default)]
+struct Joined {
     text: Vec<u8>,
     lines: u32,
     /// Of the first line.
@@ -41,51 +44,59 @@ pub(super) struct Held {
 }
 
 impl Held {
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.start().is_none()
     }
 
     /// What was joined so far, with the stamp and the start of its first line; none when nothing is held.
     pub(super) fn line(&self) -> Option<Line<'_>> {
-        self.first.map(|(stamp, start)| Line {
-            text: &self.text,
+        let joined = self.0.as_ref()?;
+        joined.first.map(|(stamp, start)| Line {
+            text: &joined.text,
             stamp,
             start,
         })
     }
 
     pub(super) fn text(&self) -> &[u8] {
-        &self.text
+        self.0.as_ref().map_or(&[], |joined| &joined.text)
     }
 
     pub(super) fn lines(&self) -> u32 {
-        self.lines
+        self.0.as_ref().map_or(0, |joined| joined.lines)
     }
 
+    #[inline]
     pub(super) fn start(&self) -> Option<Start> {
-        self.first.map(|(_, start)| start)
+        self.0.as_ref()?.first.map(|(_, start)| start)
     }
 
     pub(super) fn last_observed_unix_nano(&self) -> u64 {
-        self.last_observed_unix_nano
+        self.0
+            .as_ref()
+            .map_or(0, |joined| joined.last_observed_unix_nano)
     }
 
     /// Adds a line; `separator` stands between it and what is there.
     pub(super) fn add(&mut self, separator: &[u8], line: &Line<'_>) {
-        if self.is_empty() {
-            self.first = Some((line.stamp, line.start));
+        let joined = self.0.get_or_insert_default();
+        if joined.first.is_none() {
+            joined.first = Some((line.stamp, line.start));
         } else {
-            self.text.extend_from_slice(separator);
+            joined.text.extend_from_slice(separator);
         }
-        self.text.extend_from_slice(line.text);
-        self.lines = self.lines.saturating_add(1);
-        self.last_observed_unix_nano = line.stamp.observed_unix_nano;
+        joined.text.extend_from_slice(line.text);
+        joined.lines = joined.lines.saturating_add(1);
+        joined.last_observed_unix_nano = line.stamp.observed_unix_nano;
     }
 
     pub(super) fn clear(&mut self) {
-        self.text.clear();
-        self.text.shrink_to(KEPT_BYTES);
-        self.lines = 0;
-        self.first = None;
+        if let Some(joined) = &mut self.0 {
+            joined.text.clear();
+            joined.text.shrink_to(KEPT_BYTES);
+            joined.lines = 0;
+            joined.first = None;
+        }
     }
 }

@@ -29,7 +29,8 @@ pub const MAX_CONNECTIONS: usize = 256;
 
 /// So many calls may run at once on one connection; more of a client wait in the client.
 const MAX_STREAMS: u32 = 64;
-/// What a client may send on a connection before it is read. The default of 64 KiB makes it wait within a large batch.
+/// What a client may send on a connection before it is read, also in one frame. The defaults of 64 KiB and 16 KiB make it wait
+/// within a large batch, and cut it into writes that each wake the agent.
 const WINDOW_BYTES: u32 = 256 << 10;
 const MAX_HEADER_BYTES: u32 = 16 << 10;
 /// Also how long an idle connection is kept: longer than the minute between a program's metrics.
@@ -155,6 +156,7 @@ async fn serve<D: Deliver>(
             .max_concurrent_streams(MAX_STREAMS)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
+            .max_frame_size(WINDOW_BYTES)
             .max_header_list_size(MAX_HEADER_BYTES)
             .keep_alive_interval(PING_INTERVAL)
             .serve_connection(stream, service);

@@ -46,6 +46,11 @@ impl Attributes {
         }
     }
 
+    /// Whether there is one of that key.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == key)
+    }
+
     /// Each key with its value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0

@@ -13,6 +13,7 @@ mod own_metrics;
 mod pipeline;
 mod rules;
 mod sampler;
+mod service_name;
 mod sources;
 
 use std::process::ExitCode;

@@ -12,6 +12,7 @@
 //! | `trivium.agent.lag` | gauge, `By` | `source` |
 //! | `trivium.agent.lag.time` | gauge, `s` | `source` |
 //! | `trivium.agent.files` | gauge, `{file}` | `source` |
+//! | `trivium.agent.files.unreadable` | gauge, `{file}` | `source` |
 //! | `trivium.agent.spool.size` | gauge, `By` | – |
 //! | `trivium.agent.spool.age` | gauge, `s` | – |
 //! | `process.cpu.time` | counter, `s` | `cpu.mode` |
@@ -52,6 +53,7 @@ const LOST: Metric = Metric::counter("trivium.agent.lost", "By");
 const LAG: Metric = Metric::gauge("trivium.agent.lag", "By");
 const LAG_TIME: Metric = Metric::gauge("trivium.agent.lag.time", "s");
 const FILES: Metric = Metric::gauge("trivium.agent.files", "{file}");
+const UNREADABLE: Metric = Metric::gauge("trivium.agent.files.unreadable", "{file}");
 const SPOOL_SIZE: Metric = Metric::gauge("trivium.agent.spool.size", "By");
 const SPOOL_AGE: Metric = Metric::gauge("trivium.agent.spool.age", "s");
 const CPU_TIME: Metric = Metric::counter("process.cpu.time", "s");
@@ -133,6 +135,7 @@ impl OwnMetrics {
         #[derive(Default)]
         struct OfSource {
             files: u64,
+            unreadable: u64,
             lag_bytes: u64,
             behind_since: Option<SystemTime>,
         }
@@ -140,6 +143,7 @@ impl OwnMetrics {
         for file in files {
             let source = by_source.entry(file.source).or_default();
             source.files += 1;
+            source.unreadable += u64::from(file.read_error.is_some());
             source.lag_bytes += file.lag_bytes();
             if file.lag_bytes() > 0 {
                 let last = file.last_acknowledged;
@@ -156,6 +160,7 @@ impl OwnMetrics {
             });
         };
         each(&FILES, &|source| Some(source.files));
+        each(&UNREADABLE, &|source| Some(source.unreadable));
         each(&LAG, &|source| Some(source.lag_bytes));
         each(&LAG_TIME, &|source| {
             Some(source.behind_since.map_or(0, seconds_since))

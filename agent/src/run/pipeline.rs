@@ -82,7 +82,7 @@ impl Pipeline {
         let files = Arc::new(Files::start(
             sources.files_settings(),
             checkpoints,
-            Box::new(LogAssemblers(Arc::clone(&sources))),
+            Box::new(LogAssemblers::new(Arc::clone(&sources))),
             outlet,
             declarer.ledger(Arc::clone(&stats)),
         )?);

@@ -1,6 +1,7 @@
 //! The configured sources as the files' thread needs them: what to read, and what makes records of it.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -9,6 +10,7 @@ use std::{
 use super::{
     host::Attributes,
     rules::{DEFAULT_WAIT, Rules, SourceError, folders},
+    service_name::service_name,
 };
 use crate::{
     batch::{FileKey, LogBatch},
@@ -25,7 +27,6 @@ pub struct Sources {
     containers: Arc<ContainerDirectory>,
     /// The shortest wait of all for the next line of a record.
     shortest_wait: Duration,
-    longest_line: usize,
 }
 
 /// One entry of the configuration.
@@ -50,7 +51,7 @@ enum Kind {
     },
     Files {
         lines: Arc<lines::Source>,
-        origin: Arc<lines::Origin>,
+        resource: Attributes,
     },
 }
 
@@ -74,7 +75,6 @@ impl Sources {
                 .map(|source| source.wait)
                 .min()
                 .unwrap_or(DEFAULT_WAIT),
-            longest_line: longest_line(config),
             list,
             containers: Arc::new(ContainerDirectory::new(folders, of_containers.encoded())),
         })
@@ -94,7 +94,6 @@ impl Sources {
                 .map(|source| source.files.clone())
                 .collect(),
             record_wait: self.shortest_wait,
-            longest_line: self.longest_line,
             ..files::Settings::default()
         }
     }
@@ -120,11 +119,14 @@ impl Sources {
     }
 }
 
-fn longest_line(config: &Config) -> usize {
-    let of_containers = config.logs.containers.iter().map(|source| source.max_line);
-    let of_files = config.logs.files.iter().map(|source| source.max_line);
-    let longest = of_containers.chain(of_files).max().unwrap_or(1 << 20);
-    usize::try_from(longest).unwrap_or(usize::MAX)
+/// The longest line that is read of a source whose records may have `max_line` bytes. A container engine writes at most
+/// 16 KiB of a program's line into one of its own, each byte as up to six in JSON: these are cut once they are joined.
+fn longest_line(format: lines::Format, max_line: u64) -> usize {
+    let wrapped = match format {
+        lines::Format::Docker | lines::Format::Cri => 128 * 1024,
+        _ => 0,
+    };
+    usize::try_from(max_line.max(wrapped)).unwrap_or(usize::MAX)
 }
 
 fn containers_source(
@@ -152,6 +154,7 @@ fn containers_source(
             include: include.into_iter().flatten().collect(),
             exclude: Vec::new(),
             start_at: start_at(source.start_at),
+            longest_line: longest_line(lines::Format::Docker, source.max_line),
         },
         kind: Kind::Containers {
             docker: of_format(lines::Format::Docker)?,
@@ -182,10 +185,11 @@ fn files_source(
             include: globs(&source.include),
             exclude: globs(&source.exclude),
             start_at: start_at(source.start_at),
+            longest_line: longest_line(source.format, source.max_line),
         },
         kind: Kind::Files {
             lines: lines::Source::new(settings, Arc::clone(&counts)),
-            origin: lines::Origin::new(host.with(&source.resource).encoded().into()),
+            resource: host.with(&source.resource),
         },
         wait: rules.wait(),
         redactor,
@@ -202,12 +206,25 @@ fn start_at(start_at: config::StartAt) -> files::StartAt {
 
 /// Makes the assembler of each log, in the files' thread.
 #[derive(Debug)]
-pub(super) struct LogAssemblers(pub(super) Arc<Sources>);
+pub(super) struct LogAssemblers {
+    sources: Arc<Sources>,
+    /// Of the files, by source and `service.name`: files of one program follow each other in one run of a batch.
+    origins: BTreeMap<(usize, Option<String>), Arc<lines::Origin>>,
+}
+
+impl LogAssemblers {
+    pub(super) fn new(sources: Arc<Sources>) -> Self {
+        Self {
+            sources,
+            origins: BTreeMap::new(),
+        }
+    }
+}
 
 impl Assemblers for LogAssemblers {
-    fn assembler(&mut self, path: &Path, source: usize) -> Option<Box<dyn Assembler>> {
-        let sources = &self.0;
-        let source = sources.list.get(source)?;
+    fn assembler(&mut self, path: &Path, index: usize) -> Option<Box<dyn Assembler>> {
+        let sources = &self.sources;
+        let source = sources.list.get(index)?;
         let inner = match &source.kind {
             Kind::Containers { docker, cri, takes } => {
                 let log = sources.containers.log(path)?;
@@ -220,7 +237,20 @@ impl Assemblers for LogAssemblers {
                 };
                 lines.assembler(log.origin, None)
             }
-            Kind::Files { lines, origin } => lines.assembler(Arc::clone(origin), Some(path)),
+            Kind::Files { lines, resource } => {
+                let service = (!resource.has("service.name"))
+                    .then(|| service_name(path).map(str::to_owned))
+                    .flatten();
+                let origin = self.origins.entry((index, service.clone()));
+                let origin = origin.or_insert_with(|| {
+                    let mut resource = resource.clone();
+                    if let Some(service) = service {
+                        resource.set("service.name", &service);
+                    }
+                    lines::Origin::new(resource.encoded().into())
+                });
+                lines.assembler(Arc::clone(origin), Some(path))
+            }
         };
         let longer = source.wait.saturating_sub(sources.shortest_wait);
         Some(Box::new(LogAssembler {

@@ -17,7 +17,10 @@ use trivium_otlp::{
     Protocol, Signal, TlsFiles, Transport,
 };
 
-use crate::config::{self, Config};
+use crate::{
+    by_signal::BySignal,
+    config::{self, Config},
+};
 
 /// The limit of one attempt; a batch of a megabyte takes seconds over a poor line.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -57,10 +60,9 @@ pub struct Link(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// Those of [`Signal::ALL`].
-    destinations: [Destination; 3],
+    destinations: BySignal<Destination>,
     clients: Clients,
-    transports: [Transport; 3],
+    transports: BySignal<Transport>,
     token: Option<Token>,
 }
 
@@ -75,11 +77,7 @@ impl Link {
     /// # Errors
     /// When the configuration names a file that can't be used.
     pub fn new(config: &Config) -> Result<Self, LinkError> {
-        let mut destinations = [
-            destination(config, Signal::Traces)?,
-            destination(config, Signal::Logs)?,
-            destination(config, Signal::Metrics)?,
-        ];
+        let mut destinations = BySignal::try_new(|signal| destination(config, signal))?;
         let token = config.bearer_token_file.as_deref().map(|path| {
             authorize(&mut destinations, path)?;
             Ok::<_, LinkError>(Token {
@@ -105,8 +103,11 @@ impl Link {
     ) -> Result<Option<PartialSuccess>, ExportError> {
         let transport = self.transport(signal);
         transport.send(body).await.map_err(|mut error| {
-            // The token is at fault and may be renewed; the data would be lost for it.
-            error.is_retryable |= matches!(&*error.error_type, "UNAUTHENTICATED" | "401");
+            // The token, or who it is for, is at fault and may be mended; the data would be lost for it.
+            error.is_retryable |= matches!(
+                &*error.error_type,
+                "UNAUTHENTICATED" | "401" | "PERMISSION_DENIED" | "403" | "407"
+            );
             error
         })
     }
@@ -114,12 +115,7 @@ impl Link {
     fn transport(&self, signal: Signal) -> Transport {
         let mut state = self.state();
         state.refresh_token();
-        let index = match signal {
-            Signal::Traces => 0,
-            Signal::Logs => 1,
-            Signal::Metrics => 2,
-        };
-        state.transports[index].clone()
+        state.transports[signal].clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -154,7 +150,7 @@ fn modified(path: &Path) -> Option<SystemTime> {
         .ok()
 }
 
-fn authorize(destinations: &mut [Destination; 3], path: &Path) -> Result<(), LinkError> {
+fn authorize(destinations: &mut BySignal<Destination>, path: &Path) -> Result<(), LinkError> {
     let failed = |source| LinkError::Token {
         path: path.to_owned(),
         source,
@@ -170,23 +166,17 @@ fn authorize(destinations: &mut [Destination; 3], path: &Path) -> Result<(), Lin
     let mut value = HeaderValue::try_from(format!("Bearer {token}"))
         .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?;
     value.set_sensitive(true);
-    for destination in destinations {
+    for destination in destinations.iter_mut() {
         destination.headers.insert(AUTHORIZATION, value.clone());
     }
     Ok(())
 }
 
 fn transports(
-    destinations: &[Destination; 3],
+    destinations: &BySignal<Destination>,
     clients: &mut Clients,
-) -> Result<[Transport; 3], InvalidSetting> {
-    let mut transport =
-        |signal, index: usize| Transport::new(signal, destinations[index].clone(), clients);
-    Ok([
-        transport(Signal::Traces, 0)?,
-        transport(Signal::Logs, 1)?,
-        transport(Signal::Metrics, 2)?,
-    ])
+) -> Result<BySignal<Transport>, InvalidSetting> {
+    BySignal::try_new(|signal| Transport::new(signal, destinations[signal].clone(), clients))
 }
 
 fn destination(config: &Config, signal: Signal) -> Result<Destination, LinkError> {

@@ -205,7 +205,9 @@ impl LogSender {
                     .taken(Signal::Logs, batch.records(), partial_success);
                 Settled::Done(Ok(()))
             }
-            Err(error) if error.is_retryable => Settled::Again(self.backoff.failed(&error)),
+            Err(error) if error.is_retryable || is_address_wrong(&error) => {
+                Settled::Again(self.backoff.failed(&error))
+            }
             Err(error) => {
                 let records = batch.records();
                 tracing::warn!("the Collector refuses a batch of {records} log records: {error}");
@@ -241,11 +243,23 @@ impl LogSender {
                     self.stats.taken(Signal::Logs, records, partial_success);
                     return Ok(());
                 }
-                Err(error) if error.is_retryable => sleep(DISK_PAUSE).await,
+                Err(error) if error.is_retryable || is_address_wrong(&error) => {
+                    sleep(DISK_PAUSE).await;
+                }
                 Err(_) => return Err(LossReason::Rejected),
             }
         }
     }
+}
+
+/// No receiver of logs is there, which is of the endpoint or of what stands before the Collector, and not of the lines: they are
+/// in their files, and wait. Not for requests of programs and the spool: a Collector without a pipeline for a signal answers
+/// so, and waiting for one would hold up the others.
+fn is_address_wrong(error: &ExportError) -> bool {
+    matches!(
+        &*error.error_type,
+        "UNIMPLEMENTED" | "404" | "405" | "301" | "302" | "303" | "307" | "308"
+    )
 }
 
 enum Settled {

@@ -13,7 +13,7 @@
 //!
 //! <https://github.com/open-telemetry/opentelemetry-proto/blob/v1.10.0/opentelemetry/proto/logs/v1/logs.proto>
 
-use super::protobuf::{bytes, fixed64, uint, varint};
+use super::protobuf::{bytes, fixed64, uint, varint, varint_length};
 
 /// What is opened and closed besides the texts of a record takes less.
 const ROOM_BYTES: usize = 128;
@@ -53,9 +53,10 @@ impl Record<'_> {
             bytes(out, 3, self.severity_text.as_bytes());
         }
         // An `AnyValue` whose `string_value` is field 1; its length is known before it is written.
-        let length = self.body.len() as u64;
+        let length = self.body.len();
+        let any_length = 1 + varint_length(length as u64) + length;
         out.push(5 << 3 | 2);
-        varint(out, 1 + varint_length(length) + length);
+        varint(out, any_length as u64);
         bytes(out, 1, self.body.as_bytes());
         if let Some(id) = &self.trace_id {
             bytes(out, 9, id);
@@ -64,12 +65,6 @@ impl Record<'_> {
             bytes(out, 10, id);
         }
     }
-}
-
-/// How many bytes a varint takes.
-#[inline]
-fn varint_length(value: u64) -> u64 {
-    u64::from(value.max(1).ilog2() / 7 + 1)
 }
 
 /// The encoded fields of an `InstrumentationScope`.

@@ -50,6 +50,14 @@ fn unavailable_is_tried_again_until_it_is_taken() {
 fn credentials_that_are_not_accepted_lose_nothing() {
     for_each_protocol(|protocol| {
         is_tried_again(protocol, Answer::Unauthenticated);
+        is_tried_again(protocol, Answer::Forbidden);
+    });
+}
+
+#[test]
+fn a_wrong_address_loses_nothing() {
+    for_each_protocol(|protocol| {
+        is_tried_again(protocol, Answer::NotFound);
     });
 }
 

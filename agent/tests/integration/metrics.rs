@@ -130,6 +130,7 @@ fn its_own_metrics_agree_with_what_was_written_and_what_arrived() {
         assert_eq!(value("trivium.agent.rejected", logs), Some(0));
         assert_eq!(value("trivium.agent.lag", files), Some(0));
         assert_eq!(value("trivium.agent.files", files), Some(1));
+        assert_eq!(value("trivium.agent.files.unreadable", files), Some(0));
         assert_eq!(of_metric(tally, "trivium.agent.spool.size"), Some(0));
         assert_eq!(value("trivium.agent.losses", None), None);
         let memory = of_metric(tally, "process.memory.usage").unwrap();

@@ -33,10 +33,7 @@ fn a_file_that_is_renamed_and_made_anew_is_read_once_and_in_order() {
 #[test]
 fn a_file_that_is_rotated_while_the_agent_is_down_is_read_to_its_end_before_its_successor() {
     let bed = Bed::new();
-    let mut writer = Writer::new(&bed.log("app.log"), 1);
-    writer.write(1_000);
-    let agent = bed.start();
-    bed.arrived(&agent, 1, 1_000);
+    let (mut writer, agent) = bed.delivered(1_000);
     agent.stop();
     writer.write(500);
     writer.rotate();
@@ -79,10 +76,7 @@ fn files_that_came_and_were_rotated_while_the_agent_was_down_are_read_where_the_
     let bed = Bed::new();
     let source = format!("{{include: ['{}*']}}", bed.log("app.log").display());
     bed.configure_sources(&[&source], "");
-    let mut writer = Writer::new(&bed.log("app.log"), 1);
-    writer.write(1_000);
-    let agent = bed.start();
-    bed.arrived(&agent, 1, 1_000);
+    let (mut writer, agent) = bed.delivered(1_000);
     agent.stop();
     for _ in 0..3 {
         writer.write(500);
@@ -116,14 +110,9 @@ fn a_file_that_is_copied_and_truncated_after_it_was_read_loses_nothing() {
 fn what_was_not_read_of_a_file_before_it_was_truncated_is_declared_to_the_byte() {
     let bed = Bed::new();
     bed.sink.keep();
-    let mut writer = Writer::new(&bed.log("app.log"), 1);
-    writer.write(1_000);
-    let agent = bed.start();
-    bed.arrived(&agent, 1, 1_000);
-    bed.sink.leave().unwrap();
-    writer.write(BACKLOG);
+    let (mut writer, agent) = bed.delivered(1_000);
+    bed.falls_behind(&agent, &mut writer, BACKLOG);
     let known = writer.next;
-    agent.says("sending logs fails and is tried again");
     sees(&bed, known * LINE);
     writer.truncate();
     writer.write(100);
@@ -169,10 +158,7 @@ fn sees(bed: &Bed, bytes: u64) {
 #[test]
 fn a_file_that_is_truncated_while_the_agent_is_down_is_read_from_its_beginning() {
     let bed = Bed::new();
-    let mut writer = Writer::new(&bed.log("app.log"), 1);
-    writer.write(1_000);
-    let agent = bed.start();
-    bed.arrived(&agent, 1, 1_000);
+    let (mut writer, agent) = bed.delivered(1_000);
     agent.stop();
     writer.truncate();
     // Longer than it was: only the bytes before the saved offset tell.
@@ -192,13 +178,8 @@ fn a_file_that_is_truncated_while_the_agent_is_down_is_read_from_its_beginning()
 fn what_was_known_of_a_file_and_not_read_when_it_was_removed_while_down_is_declared() {
     let bed = Bed::new();
     bed.sink.keep();
-    let mut writer = Writer::new(&bed.log("app.log"), 1);
-    writer.write(BACKLOG);
-    let agent = bed.start();
-    bed.arrived(&agent, 1, BACKLOG);
-    bed.sink.leave().unwrap();
-    writer.write(BACKLOG);
-    agent.says("sending logs fails and is tried again");
+    let (mut writer, agent) = bed.delivered(BACKLOG);
+    bed.falls_behind(&agent, &mut writer, BACKLOG);
     sees(&bed, writer.next * LINE);
     assert!(agent.terminate().success());
     writer.remove();
@@ -233,20 +214,10 @@ fn a_file_that_is_removed_while_the_collector_is_away_survives_a_kill_in_the_spo
 
 fn removed_while_away(is_killed: bool) {
     let bed = Bed::new();
-    let mut writer = Writer::new(&bed.log("app.log"), 1);
-    writer.write(1_000);
-    let mut agent = bed.start();
-    bed.arrived(&agent, 1, 1_000);
-    bed.sink.leave().unwrap();
-    writer.write(BACKLOG);
-    agent.says("sending logs fails and is tried again");
+    let (mut writer, mut agent) = bed.delivered(1_000);
+    bed.falls_behind(&agent, &mut writer, BACKLOG);
     writer.remove();
-    until("all of it is in the spool", || {
-        let spool = bed.answer(&["spool", "ls"]);
-        spool
-            .contains(&format!(", {BACKLOG} items, "))
-            .then_some(())
-    });
+    bed.has_spooled(BACKLOG);
     if is_killed {
         agent.kill();
         agent = bed.start();

@@ -11,7 +11,7 @@ use tonic::Code;
 
 use crate::{
     relay::{OPEN, address, send},
-    support::{Bed, Writer, until},
+    support::{Bed, Writer},
 };
 
 /// A small disk of its own; none where this user may not mount one.
@@ -105,14 +105,9 @@ fn a_file_that_is_removed_while_the_collector_is_away_and_the_disk_is_full_is_st
     let Some(disk) = SmallDisk::mount(&bed.path("state")) else {
         return;
     };
-    let mut writer = Writer::new(&bed.log("app.log"), 1);
-    writer.write(100);
-    let mut agent = bed.start();
-    bed.arrived(&agent, 1, 100);
-    bed.sink.leave().unwrap();
+    let (mut writer, mut agent) = bed.delivered(100);
     disk.fill();
-    writer.write(1_000);
-    agent.says("sending logs fails and is tried again");
+    bed.falls_behind(&agent, &mut writer, 1_000);
     writer.remove();
     agent.says("what is about to vanish cannot be kept yet");
     agent.is_running();
@@ -134,22 +129,13 @@ fn a_removed_file_waits_for_room_on_a_full_disk_and_goes_into_the_spool_then() {
     let Some(disk) = SmallDisk::mount(&bed.path("state")) else {
         return;
     };
-    let mut writer = Writer::new(&bed.log("app.log"), 1);
-    writer.write(100);
-    let agent = bed.start();
-    bed.arrived(&agent, 1, 100);
-    bed.sink.leave().unwrap();
+    let (mut writer, agent) = bed.delivered(100);
     disk.fill();
-    writer.write(1_000);
-    agent.says("sending logs fails and is tried again");
+    bed.falls_behind(&agent, &mut writer, 1_000);
     writer.remove();
     agent.says("what is about to vanish cannot be kept yet");
     disk.make_room();
-    until("it is in the spool", || {
-        bed.answer(&["spool", "ls"])
-            .contains(", 1000 items, ")
-            .then_some(())
-    });
+    bed.has_spooled(1_000);
     agent.kill();
     bed.sink.come_back().unwrap();
     let agent = bed.start();

@@ -1,11 +1,14 @@
-//! A folder with a configuration, logs and state; the agent as a process; a writer that numbers its lines.
+//! A folder with a configuration, logs and state; the agent as a process.
+
+mod requests;
+mod writer;
 
 use std::{
     fmt::Write as _,
-    fs::{self, File, OpenOptions},
-    io::{BufReader, Write as _},
+    fs,
+    io::BufReader,
     net::Ipv4Addr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{
         Arc, Condvar, Mutex,
@@ -19,21 +22,16 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use opentelemetry_proto::tonic::{
-    collector::{
-        logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
-        trace::v1::ExportTraceServiceRequest,
-    },
-    common::v1::{AnyValue, KeyValue, any_value::Value},
-    logs::v1::{LogRecord, ResourceLogs},
-    metrics::v1::{ResourceMetrics, metric::Data, number_data_point},
-    trace::v1::ResourceSpans,
-};
-use prost::Message;
+use opentelemetry_proto::tonic::logs::v1::ResourceLogs;
 use tempfile::TempDir;
-use trivium_bench_agent::{
-    lines::{Kind, Lines},
-    sink::{Sink, Tally},
+use trivium_bench_agent::sink::{Sink, Tally};
+
+pub(crate) use self::{
+    requests::{
+        DeclaredLoss, attribute, body, last_value, losses, of_resource, records, resource_logs,
+        resource_metrics, resource_spans,
+    },
+    writer::Writer,
 };
 
 /// Longer than anything takes that is going to happen, on a machine that does other things too.
@@ -157,6 +155,33 @@ impl Bed {
                 "{missing} of {count} lines of source {source} are missing, the first is {first:?}; the agent said:\n{}",
                 agent.said()
             )
+        });
+    }
+
+    /// A log of so many lines of source 1, and an agent that has delivered them.
+    #[track_caller]
+    pub(crate) fn delivered(&self, count: u64) -> (Writer, Agent) {
+        let mut writer = Writer::new(&self.log("app.log"), 1);
+        writer.write(count);
+        let agent = self.start();
+        self.arrived(&agent, 1, count);
+        (writer, agent)
+    }
+
+    /// So many lines are written while the Collector is away, and the agent has seen that it is.
+    #[track_caller]
+    pub(crate) fn falls_behind(&self, agent: &Agent, writer: &mut Writer, count: u64) {
+        self.sink.leave().unwrap();
+        writer.write(count);
+        agent.says("sending logs fails and is tried again");
+    }
+
+    /// Waits until the spool holds so many records.
+    #[track_caller]
+    pub(crate) fn has_spooled(&self, count: u64) {
+        until("all of it is in the spool", || {
+            let spool = self.answer(&["spool", "ls"]);
+            spool.contains(&format!(", {count} items, ")).then_some(())
         });
     }
 
@@ -327,201 +352,5 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         }
         assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
         thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Appends numbered lines to a file, and rotates it.
-pub(crate) struct Writer {
-    path: PathBuf,
-    pub(crate) source: u32,
-    lines: Lines,
-    file: File,
-    /// The number of the next line.
-    pub(crate) next: u64,
-    rotations: u32,
-}
-
-impl Writer {
-    pub(crate) fn new(path: &Path, source: u32) -> Self {
-        Self::of_kind(path, Kind::Plain, source)
-    }
-
-    pub(crate) fn of_kind(path: &Path, kind: Kind, source: u32) -> Self {
-        Self {
-            path: path.to_owned(),
-            source,
-            lines: Lines::new(kind, source),
-            file: append(path),
-            next: 0,
-            rotations: 0,
-        }
-    }
-
-    pub(crate) fn write(&mut self, count: u64) {
-        let mut bytes = Vec::new();
-        for sequence in self.next..self.next + count {
-            bytes.extend_from_slice(self.lines.line(sequence));
-        }
-        self.file.write_all(&bytes).unwrap();
-        self.next += count;
-    }
-
-    /// Renames the file and makes a new one.
-    pub(crate) fn rotate(&mut self) -> PathBuf {
-        self.rotations += 1;
-        let rotated = PathBuf::from(format!("{}.{}", self.path.display(), self.rotations));
-        fs::rename(&self.path, &rotated).unwrap();
-        self.file = append(&self.path);
-        rotated
-    }
-
-    /// Copies the file and cuts it to nothing.
-    pub(crate) fn copy_and_truncate(&mut self) {
-        self.rotations += 1;
-        fs::copy(
-            &self.path,
-            format!("{}.{}", self.path.display(), self.rotations),
-        )
-        .unwrap();
-        self.truncate();
-    }
-
-    pub(crate) fn truncate(&mut self) {
-        self.file.set_len(0).unwrap();
-    }
-
-    /// Removes the files that were rotated away.
-    pub(crate) fn forget_rotations(&mut self) {
-        for rotation in 1..=std::mem::take(&mut self.rotations) {
-            fs::remove_file(format!("{}.{rotation}", self.path.display())).unwrap();
-        }
-    }
-
-    pub(crate) fn remove(&self) {
-        fs::remove_file(&self.path).unwrap();
-    }
-}
-
-fn append(path: &Path) -> File {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)
-        .unwrap()
-}
-
-fn kept<T: Message + Default>(tally: &Tally, signal: &str) -> Vec<T> {
-    let kept = tally.kept.as_deref().unwrap_or_default();
-    kept.iter()
-        .filter(|request| request.path.contains(signal))
-        .map(|request| T::decode(request.message.clone()).unwrap())
-        .collect()
-}
-
-/// Of all requests for logs that were kept.
-pub(crate) fn resource_logs(tally: &Tally) -> Vec<ResourceLogs> {
-    let requests = kept::<ExportLogsServiceRequest>(tally, "logs");
-    requests
-        .into_iter()
-        .flat_map(|request| request.resource_logs)
-        .collect()
-}
-
-/// Of all requests for metrics that were kept.
-pub(crate) fn resource_metrics(tally: &Tally) -> Vec<ResourceMetrics> {
-    let requests = kept::<ExportMetricsServiceRequest>(tally, "metrics");
-    requests
-        .into_iter()
-        .flat_map(|request| request.resource_metrics)
-        .collect()
-}
-
-/// Of all requests for traces that were kept.
-pub(crate) fn resource_spans(tally: &Tally) -> Vec<ResourceSpans> {
-    let requests = kept::<ExportTraceServiceRequest>(tally, "trace");
-    requests
-        .into_iter()
-        .flat_map(|request| request.resource_spans)
-        .collect()
-}
-
-/// The records of it.
-pub(crate) fn records(resource_logs: &ResourceLogs) -> impl Iterator<Item = &LogRecord> {
-    resource_logs
-        .scope_logs
-        .iter()
-        .flat_map(|scope| &scope.log_records)
-}
-
-pub(crate) fn body(record: &LogRecord) -> &str {
-    match record.body.as_ref().and_then(|body| body.value.as_ref()) {
-        Some(Value::StringValue(text)) => text,
-        _ => "",
-    }
-}
-
-/// The value of an attribute, as text.
-pub(crate) fn attribute(attributes: &[KeyValue], key: &str) -> Option<String> {
-    let found = attributes.iter().find(|attribute| attribute.key == key)?;
-    match found.value.as_ref()? {
-        AnyValue {
-            value: Some(Value::StringValue(text)),
-        } => Some(text.clone()),
-        AnyValue {
-            value: Some(Value::IntValue(number)),
-        } => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-/// The attribute of the resource of these records.
-pub(crate) fn of_resource(resource_logs: &ResourceLogs, key: &str) -> Option<String> {
-    attribute(&resource_logs.resource.as_ref()?.attributes, key)
-}
-
-/// A loss as it was declared: file name, range, reason.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct DeclaredLoss {
-    pub(crate) file: String,
-    pub(crate) from: u64,
-    pub(crate) to: u64,
-    pub(crate) reason: String,
-}
-
-/// All losses that arrived.
-pub(crate) fn losses(tally: &Tally) -> Vec<DeclaredLoss> {
-    let all = resource_logs(tally);
-    let records = all.iter().flat_map(records);
-    let declared = records.filter_map(|record| {
-        let of = |key| attribute(&record.attributes, key);
-        Some(DeclaredLoss {
-            reason: of("trivium.loss.reason")?,
-            file: of("log.file.name").unwrap_or_default(),
-            from: of("trivium.loss.from")?.parse().unwrap(),
-            to: of("trivium.loss.to")?.parse().unwrap(),
-        })
-    });
-    declared.collect()
-}
-
-/// The last value of a metric that was kept, of the data points that have this attribute.
-pub(crate) fn last_value(tally: &Tally, metric: &str, with: Option<(&str, &str)>) -> Option<u64> {
-    let all = resource_metrics(tally);
-    let metrics = all
-        .iter()
-        .flat_map(|resource| &resource.scope_metrics)
-        .flat_map(|scope| &scope.metrics)
-        .filter(|found| found.name == metric);
-    let points = metrics.flat_map(|found| match &found.data {
-        Some(Data::Sum(sum)) => sum.data_points.as_slice(),
-        Some(Data::Gauge(gauge)) => gauge.data_points.as_slice(),
-        _ => &[],
-    });
-    let mut of_attribute = points.filter(|point| {
-        with.is_none_or(|(key, value)| attribute(&point.attributes, key).as_deref() == Some(value))
-    });
-    match of_attribute.next_back()?.value? {
-        number_data_point::Value::AsInt(value) => Some(value.cast_unsigned()),
-        number_data_point::Value::AsDouble(value) => Some(value as u64),
     }
 }

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task};
+use trivium_bench_agent::sink::Sink;
 
 use crate::{
     Failure, Options,
+    cores::{self, Watch},
     load::{Load, post},
-    service::{self, Cores, Kind, Service},
-    sink::Sink,
+    service::{Cores, Kind, Service},
 };
 
 /// Some 80 ms: long enough to be all that counts, short enough for many in one measurement.
@@ -21,13 +22,16 @@ const PAUSE_BETWEEN_HEALTH: Duration = Duration::from_millis(25);
 pub(crate) struct Logins {
     pub(crate) rate: f64,
     pub(crate) possible: f64,
+    /// What the service and all of the machine used of both cores, 0 to 1.
+    pub(crate) service_busy: f64,
+    pub(crate) cores_busy: f64,
     pub(crate) health_p99_ms: f64,
     pub(crate) health_max_ms: f64,
 }
 
 pub(crate) async fn measure(options: &Options, sink: &Sink) -> Result<Logins, Failure> {
     let length = Duration::from_secs(options.seconds);
-    let possible = possible_rate(length)?;
+    let possible_before = possible_rate(length / 2)?;
     let service =
         Service::start_at_cost(Kind::Trivium, options, sink, Cores::All, BCRYPT_COST).await?;
     service.sign_up_and_log_in().await?;
@@ -39,13 +43,21 @@ pub(crate) async fn measure(options: &Options, sink: &Sink) -> Result<Logins, Fa
     let (stop, stopped) = oneshot::channel();
     let url = format!("http://{}/livez", service.address());
     let health = tokio::spawn(watch_health(url, stopped));
-    let outcome = load.run(length).await?;
+    let cpu_before = service.cpu_seconds()?;
+    let watches = [Watch::start(cores::SERVICE)?, Watch::start(cores::OWN)?];
+    let outcome = task::spawn_blocking(move || load.run(length)).await??;
+    let cores_busy = (watches[0].busy()? + watches[1].busy()?) / 2.0;
+    let service_busy = (service.cpu_seconds()? - cpu_before) / outcome.elapsed.as_secs_f64() / 2.0;
     drop(stop);
     let health = health.await??;
     service.stop().await?;
+    // On both sides, for the machine's speed changes.
+    let possible = f64::midpoint(possible_before, possible_rate(length / 2)?);
     Ok(Logins {
         rate: outcome.rate(),
         possible,
+        service_busy,
+        cores_busy,
         health_p99_ms: health.value_at_quantile(0.99) as f64 / 1000.0,
         health_max_ms: health.max() as f64 / 1000.0,
     })
@@ -54,10 +66,10 @@ pub(crate) async fn measure(options: &Options, sink: &Sink) -> Result<Logins, Fa
 /// Both cores verify at once, one thread on each.
 fn possible_rate(length: Duration) -> Result<f64, Failure> {
     let hash = bcrypt::hash("correct horse battery", BCRYPT_COST)?;
-    let threads = service::CORES.map(|core| {
+    let threads = [cores::SERVICE, cores::OWN].map(|core| {
         let hash = hash.clone();
         std::thread::spawn(move || -> Result<f64, Failure> {
-            service::pin_this_thread(core)?;
+            cores::pin_this_thread(core)?;
             let started = Instant::now();
             let mut verified = 0;
             while started.elapsed() < length {

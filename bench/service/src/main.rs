@@ -8,19 +8,20 @@
 
 #![allow(clippy::print_stdout, reason = "a table is what it is for")]
 
+mod cores;
 mod load;
 mod logins;
 mod report;
 mod service;
-mod sink;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 
+use cores::Watch;
 use load::{Load, Outcome};
 use service::{Kind, Service};
-use sink::Sink;
+use trivium_bench_agent::sink::Sink;
 
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -53,14 +54,22 @@ pub(crate) struct Figures {
     outcome: Outcome,
     ready: Duration,
     peak_memory_mib: f64,
-    cores: f64,
+    service_core_busy: f64,
+    clients_core_busy: f64,
     /// Server spans that reached the receiver, of requests that were sent; both include the warm-up.
     spans: Option<(u64, u64)>,
 }
 
+impl Figures {
+    /// The service had time left and the clients had none: it was not the service that was measured.
+    fn is_limited_by_clients(&self) -> bool {
+        self.clients_core_busy > 0.95 && self.service_core_busy < 0.97
+    }
+}
+
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    service::pin_this_process()?;
+    cores::pin_this_process()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -68,7 +77,7 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn run(options: &Options) -> Result<(), Failure> {
-    let sink = Sink::start().await?;
+    let sink = Sink::start()?;
     let mut kinds = vec![Kind::Trivium, Kind::TriviumSilent];
     if options.python.is_some() {
         kinds.extend([Kind::Fastapi, Kind::FastapiSilent]);
@@ -90,6 +99,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
 }
 
 async fn measure(kind: Kind, options: &Options, sink: &Sink) -> Result<Figures, Failure> {
+    let server_spans = || sink.with_tally(|tally| tally.server_spans);
     let service = Service::start(kind, options, sink, service::Cores::One).await?;
     let token = service.sign_up_and_log_in().await?;
     let load = Load {
@@ -97,25 +107,28 @@ async fn measure(kind: Kind, options: &Options, sink: &Sink) -> Result<Figures, 
         request: load::get("/users/me/", &token),
         clients: options.clients,
     };
-    let spans_before = sink.server_spans();
-    let warm_up = load.run(Duration::from_secs(2)).await?;
+    let spans_before = server_spans();
+    let warm_up = load.run(Duration::from_secs(2))?;
     let cpu_before = service.cpu_seconds()?;
-    let outcome = load.run(Duration::from_secs(options.seconds)).await?;
-    let cores = (service.cpu_seconds()? - cpu_before) / outcome.elapsed.as_secs_f64();
+    let clients_core = Watch::start(cores::OWN)?;
+    let outcome = load.run(Duration::from_secs(options.seconds))?;
+    let clients_core_busy = clients_core.busy()?;
+    let service_core_busy = (service.cpu_seconds()? - cpu_before) / outcome.elapsed.as_secs_f64();
     let peak_memory_mib = service.peak_memory_mib()?;
     let ready = service.ready_after();
     // Stopping flushes what waits.
     service.stop().await?;
     let spans = kind.sends_spans().then(|| {
         let sent = warm_up.requests + outcome.requests;
-        (sink.server_spans() - spans_before, sent)
+        (server_spans() - spans_before, sent)
     });
     Ok(Figures {
         kind,
         outcome,
         ready,
         peak_memory_mib,
-        cores,
+        service_core_busy,
+        clients_core_busy,
         spans,
     })
 }

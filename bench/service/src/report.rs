@@ -18,9 +18,9 @@ pub(crate) fn table(
     writeln!(text, "{}\n", heading()?)?;
     writeln!(
         text,
-        "| `GET /users/me/`, service on one core | requests/s | p99 | service's core busy | peak memory | ready after | server spans received |"
+        "| `GET /users/me/`, service on one core | requests/s | p99 | service's core busy | clients' core busy | peak memory | ready after | server spans received |"
     )?;
-    writeln!(text, "|---|---|---|---|---|---|---|")?;
+    writeln!(text, "|---|---|---|---|---|---|---|---|")?;
     for (kind, name) in [
         (Kind::Trivium, "trivium-app, three signals"),
         (Kind::TriviumSilent, "trivium-app, `OTEL_SDK_DISABLED=true`"),
@@ -34,10 +34,12 @@ pub(crate) fn table(
         let median_of = |value: &dyn Fn(&Figures) -> f64| median(&of_kind, value);
         writeln!(
             text,
-            "| {name} | {:.0} | {:.2} ms | {:.0} % | {:.0} MiB | {:.0} ms | {} |",
+            "| {name} | {:.0} | {:.2} ms | {:.0} % | {:.0} %{} | {:.0} MiB | {:.0} ms | {} |",
             median_of(&|f| f.outcome.rate()),
             median_of(&|f| f.outcome.p99_ms()),
-            median_of(&|f| f.cores * 100.0),
+            median_of(&|f| f.service_core_busy * 100.0),
+            median_of(&|f| f.clients_core_busy * 100.0),
+            limited(&of_kind),
             median_of(&|f| f.peak_memory_mib),
             median_of(&|f| milliseconds(f.ready)),
             spans(&of_kind),
@@ -51,6 +53,12 @@ pub(crate) fn table(
         logins.rate,
         logins.possible,
         logins.rate / logins.possible
+    )?;
+    writeln!(
+        text,
+        "| both cores busy meanwhile (with the service) | {:.0} % ({:.0} %) |  |",
+        logins.cores_busy * 100.0,
+        logins.service_busy * 100.0
     )?;
     writeln!(
         text,
@@ -118,6 +126,15 @@ fn median(figures: &[&Figures], value: &dyn Fn(&Figures) -> f64) -> f64 {
     let mut values: Vec<_> = figures.iter().map(|figures| value(figures)).collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// Says of how many rounds the figures are those of the clients.
+fn limited(figures: &[&Figures]) -> String {
+    let limited = figures.iter().filter(|f| f.is_limited_by_clients()).count();
+    match limited {
+        0 => String::new(),
+        limited => format!(", limited by them in {limited} of {}", figures.len()),
+    }
 }
 
 /// Over all rounds: every request's server span must have arrived, and the few of signing up, logging in and health.

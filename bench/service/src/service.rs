@@ -8,21 +8,21 @@ use std::{
 };
 
 use nix::{
-    sched::{CpuSet, sched_setaffinity},
     sys::signal::{Signal, kill},
     unistd::{Pid, SysconfVar, sysconf},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Failure, Options, sink::Sink};
+use trivium_bench_agent::sink::Sink;
+
+use crate::{
+    Failure, Options,
+    cores::{OWN, SERVICE},
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const ACCOUNT: (&str, &str) = ("bench@example.com", "correct horse battery");
-/// The core of the service; this program has the other.
-const SERVICE_CORE: usize = 0;
-const OWN_CORE: usize = 1;
-pub(crate) const CORES: [usize; 2] = [SERVICE_CORE, OWN_CORE];
 
 /// Which service, and whether its telemetry is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,18 +48,6 @@ impl Kind {
 pub(crate) enum Cores {
     One,
     All,
-}
-
-/// Leaves the service's core to the service; to be called before there are other threads.
-pub(crate) fn pin_this_process() -> Result<(), Failure> {
-    pin_this_thread(OWN_CORE)
-}
-
-pub(crate) fn pin_this_thread(core: usize) -> Result<(), Failure> {
-    let mut cores = CpuSet::new();
-    cores.set(core)?;
-    sched_setaffinity(Pid::from_raw(0), &cores)?;
-    Ok(())
 }
 
 pub(crate) struct Service {
@@ -91,8 +79,8 @@ impl Service {
         let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
         let mut command = Command::new("taskset");
         command.arg("--cpu-list").arg(match cores {
-            Cores::One => SERVICE_CORE.to_string(),
-            Cores::All => format!("{SERVICE_CORE},{OWN_CORE}"),
+            Cores::One => SERVICE.to_string(),
+            Cores::All => format!("{SERVICE},{OWN}"),
         });
         if kind.is_trivium() {
             trivium(
@@ -116,7 +104,7 @@ impl Service {
         command
             .env(
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
-                format!("http://{}", sink.address),
+                format!("http://{}", sink.address()),
             )
             .stdin(Stdio::null())
             .stdout(Stdio::null())

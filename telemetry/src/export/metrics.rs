@@ -1,4 +1,4 @@
-//! Collected metrics → exemplars attached → `ExportMetricsServiceRequest`, one attempt per interval.
+//! Metrics of the SDK → those of our instruments added → `ExportMetricsServiceRequest`, one attempt per interval.
 
 use std::{
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use trivium_otlp::{ExportError, PartialSuccess, Transport};
 
 use super::queue::Counts;
-use crate::{diagnostics::Outage, exemplar::attach::attach};
+use crate::{diagnostics::Outage, instrument::collect::collect};
 
 /// The exporter that the SDK's periodic reader calls, on the reader's own thread.
 pub(crate) struct MetricExporter {
@@ -67,7 +67,7 @@ impl MetricExporter {
 impl PushMetricExporter for MetricExporter {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         let mut request = ExportMetricsServiceRequest::from(metrics);
-        attach(&mut request);
+        collect(&mut request);
         let points = count_points(&request);
         if points == 0 {
             return Ok(());

@@ -31,6 +31,11 @@ use crate::{diagnostics::Outage, settings::Batching};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// The memory of batches that were sent is filled again: new memory of that size costs more than what is written into it.
+const MAX_SPARE_BUFFERS: usize = 2;
+/// A batch of spans of usual size; a larger one's memory is given back.
+const MAX_SPARE_BYTES: usize = 2 << 20;
+
 /// The end of the queue that those who make items hold. Cloned, it is the same queue.
 #[derive(Debug, Clone)]
 pub(crate) struct BatchQueue {
@@ -44,6 +49,7 @@ type Flush = SyncSender<()>;
 #[derive(Debug)]
 struct Shared {
     waiting: Mutex<Waiting>,
+    resource: EncodedResource,
     batching: Batching,
     is_closed: AtomicBool,
     /// Told when a full batch waits, so that the task need not wake for each item.
@@ -56,6 +62,7 @@ struct Shared {
 struct Waiting {
     batches: VecDeque<Batch>,
     items: usize,
+    spare: Vec<Vec<u8>>,
 }
 
 #[derive(Debug, Default)]
@@ -112,6 +119,7 @@ impl BatchQueue {
     ) -> Self {
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
+            resource,
             batching,
             is_closed: AtomicBool::new(false),
             filled: Notify::new(),
@@ -120,7 +128,6 @@ impl BatchQueue {
         let (flushes, requests) = mpsc::unbounded_channel();
         let sender = Sender {
             shared: Arc::clone(&shared),
-            resource,
             transport,
         };
         tokio::spawn(sender.run(requests));
@@ -135,18 +142,24 @@ impl BatchQueue {
     /// Dropped and counted when the queue is full or closed.
     pub(crate) fn offer(&self, name: &str, scope: &InstrumentationScope, item: &[u8]) {
         let shared = &*self.shared;
-        let mut waiting = shared.waiting();
+        let mut guard = shared.waiting();
+        let waiting = &mut *guard;
         if waiting.items >= shared.batching.queue_size || shared.is_closed.load(Ordering::Relaxed) {
             shared.counts.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let batch = waiting.growing(shared.batching.batch_size);
-        batch.of(name, scope).push(item);
+        let batch = growing(&mut waiting.batches, shared.batching.batch_size);
+        let spare = &mut waiting.spare;
+        let new = || {
+            let buffer = spare.pop().unwrap_or_default();
+            shared.resource.items(name, scope, buffer)
+        };
+        batch.of(name, scope, new).push(item);
         batch.items += 1;
         let is_filled = batch.items == shared.batching.batch_size;
         waiting.items += 1;
         let items = waiting.items as u64;
-        drop(waiting);
+        drop(guard);
         shared.counts.waiting.store(items, Ordering::Relaxed);
         if is_filled {
             shared.filled.notify_one();
@@ -177,16 +190,16 @@ impl BatchQueue {
     }
 }
 
-impl Waiting {
-    /// The batch that takes the next item.
-    fn growing(&mut self, batch_size: usize) -> &mut Batch {
-        match self.batches.back() {
-            Some(batch) if batch.items < batch_size => {}
-            _ => self.batches.push_back(Batch::default()),
-        }
-        self.batches.back_mut().expect("there is one now")
+/// The batch that takes the next item.
+fn growing(batches: &mut VecDeque<Batch>, batch_size: usize) -> &mut Batch {
+    match batches.back() {
+        Some(batch) if batch.items < batch_size => {}
+        _ => batches.push_back(Batch::default()),
     }
+    batches.back_mut().expect("there is one now")
+}
 
+impl Waiting {
     /// The oldest batch; `None` when it holds fewer than `at_least` items.
     fn pop(&mut self, at_least: usize) -> Option<Batch> {
         let batch = self.batches.pop_front_if(|batch| batch.items >= at_least)?;
@@ -197,14 +210,19 @@ impl Waiting {
 
 impl Batch {
     /// Where the items of a scope go; a program has a handful of scopes.
-    fn of(&mut self, name: &str, scope: &InstrumentationScope) -> &mut ScopeItems {
+    fn of(
+        &mut self,
+        name: &str,
+        scope: &InstrumentationScope,
+        new: impl FnOnce() -> ScopeItems,
+    ) -> &mut ScopeItems {
         match self
             .scopes
             .iter()
             .position(|known| known.are_of(name, scope))
         {
             Some(index) => &mut self.scopes[index],
-            None => self.scopes.push_mut(ScopeItems::new(name, scope)),
+            None => self.scopes.push_mut(new()),
         }
     }
 }
@@ -212,6 +230,15 @@ impl Batch {
 impl Shared {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the memory of a batch that is no longer needed.
+    fn recycle(&self, mut buffer: Vec<u8>) {
+        let mut waiting = self.waiting();
+        if waiting.spare.len() < MAX_SPARE_BUFFERS && buffer.capacity() <= MAX_SPARE_BYTES {
+            buffer.clear();
+            waiting.spare.push(buffer);
+        }
     }
 
     fn take(&self, at_least: usize) -> Option<Batch> {
@@ -227,7 +254,6 @@ impl Shared {
 /// The task's side.
 struct Sender {
     shared: Arc<Shared>,
-    resource: EncodedResource,
     transport: Transport,
 }
 
@@ -262,12 +288,15 @@ impl Sender {
 
     async fn deliver(&self, batch: Batch, outage: &mut Outage) {
         let items = batch.items as u64;
-        let body = self.resource.request(&batch.scopes).into();
-        drop(batch);
+        let body = Bytes::from(self.shared.resource.request(batch.scopes));
         let counts = &self.shared.counts;
         counts.sending.store(items, Ordering::Relaxed);
-        self.send(items, body, outage).await;
+        self.send(items, body.clone(), outage).await;
         counts.sending.store(0, Ordering::Relaxed);
+        // A connection that broke may hold it still.
+        if let Ok(buffer) = body.try_into_mut() {
+            self.shared.recycle(buffer.into());
+        }
     }
 
     /// Tries until the receiver took or refused it.

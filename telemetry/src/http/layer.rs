@@ -10,12 +10,12 @@ use std::{
 use http::{Request, Response, request::Parts};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
-use tracing::{Instrument as _, instrument::Instrumented};
 
 use super::{
     body::ResponseBody,
     observation::{Instruments, Observation},
 };
+use crate::trace::InSpan;
 
 /// Finds the route template of a request, such as `/users/{id}`; `None` when no route matches.
 pub type RouteOf = fn(&Parts) -> Option<&'static str>;
@@ -25,7 +25,7 @@ pub type RouteOf = fn(&Parts) -> Option<&'static str>;
 pub struct ServerLayer {
     route_of: RouteOf,
     is_trusted: Arc<dyn Fn(&Parts) -> bool + Send + Sync>,
-    instruments: Instruments,
+    instruments: Arc<Instruments>,
 }
 
 impl ServerLayer {
@@ -36,7 +36,7 @@ impl ServerLayer {
         Self {
             route_of,
             is_trusted: Arc::new(|_| true),
-            instruments: Instruments::new(),
+            instruments: Arc::new(Instruments::new()),
         }
     }
 
@@ -102,10 +102,10 @@ where
         let route = (self.layer.route_of)(&parts);
         let is_trusted = (self.layer.is_trusted)(&parts);
         let observation = Observation::start(&self.layer.instruments, &parts, route, is_trusted);
-        let span = observation.span().clone();
+        let span = observation.span();
         let request = Request::from_parts(parts, body);
         ResponseFuture {
-            inner: span.in_scope(|| self.inner.call(request)).instrument(span),
+            inner: InSpan::new(span.clone(), span.in_scope(|| self.inner.call(request))),
             observation: Some(observation),
         }
     }
@@ -115,7 +115,7 @@ pin_project! {
     /// The future of [`Server`].
     pub struct ResponseFuture<F> {
         #[pin]
-        inner: Instrumented<F>,
+        inner: InSpan<F>,
         observation: Option<Observation>,
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of one request from its first byte to its last.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use http::{Method, StatusCode, Version, header, request::Parts};
 use opentelemetry::{
@@ -17,7 +17,7 @@ use crate::{
 /// nginx's status for a client that closed the connection before the answer was complete.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Instruments {
     duration: Histogram,
     active: UpDownCounter<i64>,
@@ -46,7 +46,7 @@ impl Instruments {
 /// went away.
 #[derive(Debug)]
 pub(super) struct Observation {
-    instruments: Instruments,
+    instruments: Arc<Instruments>,
     span: Span,
     cx: Context,
     started: Instant,
@@ -59,7 +59,7 @@ pub(super) struct Observation {
 
 impl Observation {
     pub(super) fn start(
-        instruments: &Instruments,
+        instruments: &Arc<Instruments>,
         request: &Parts,
         route: Option<&'static str>,
         is_caller_trusted: bool,
@@ -86,7 +86,7 @@ impl Observation {
         let observation = Self {
             cx,
             span,
-            instruments: instruments.clone(),
+            instruments: Arc::clone(instruments),
             started: Instant::now(),
             method,
             route,
@@ -193,10 +193,7 @@ fn server_span(
     let name_method = if method == "_OTHER" { "HTTP" } else { method };
     tracing::info_span!(
         "request",
-        otel.name = match route {
-            Some(route) => format!("{name_method} {route}"),
-            None => name_method.to_owned(),
-        },
+        otel.name = format_args!("{name_method}{}{}", if route.is_some() { " " } else { "" }, route.unwrap_or_default()),
         otel.kind = "server",
         otel.status_code = Empty,
         http.request.method = method,
@@ -206,7 +203,7 @@ fn server_span(
         url.path = request.uri.path(),
         url.scheme = "http",
         server.address = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name)),
-        client.address = peer.map(|peer| peer.ip().to_string()),
+        client.address = peer.map(|peer| tracing::field::display(peer.ip())),
         user_agent.original = header(header::USER_AGENT),
         network.protocol.version = version,
         error.type = Empty,

@@ -1,6 +1,6 @@
 //! The fields of a `tracing` span into its recording.
 
-use std::{borrow::Cow, error::Error, fmt};
+use std::{error::Error, fmt};
 
 use opentelemetry::trace::{SpanKind, Status};
 use tracing::field::{Field, Visit};
@@ -10,32 +10,44 @@ use crate::export::encode::Recording;
 pub(super) struct Fields<'a>(pub(super) &'a mut Recording);
 
 impl Fields<'_> {
-    fn text(&mut self, field: &Field, value: &str) {
+    /// Whether `value` went to what OpenTelemetry knows besides attributes.
+    fn is_special(&mut self, field: &Field, value: &str) -> bool {
         match field.name() {
-            "otel.name" => self.0.name = Cow::Owned(value.to_owned()),
+            "otel.name" => self.0.rename(value),
             "otel.kind" => self.0.kind = kind(value),
             "otel.status_code" => self.0.set_status(status(value)),
             "otel.status_description" => self.0.set_status(Status::error(value.to_owned())),
-            name => self.0.string(name, value),
+            _ => return false,
+        }
+        true
+    }
+
+    fn displayed(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        match field.name() {
+            "otel.name" => self.0.rename(value),
+            name if name.starts_with("otel.") && self.is_special(field, &value.to_string()) => {}
+            name => self.0.displayed(name, value),
         }
     }
 }
 
 fn kind(text: &str) -> SpanKind {
-    match text.to_ascii_lowercase().as_str() {
-        "server" => SpanKind::Server,
-        "client" => SpanKind::Client,
-        "producer" => SpanKind::Producer,
-        "consumer" => SpanKind::Consumer,
-        _ => SpanKind::Internal,
+    let is = |kind: &str| text.eq_ignore_ascii_case(kind);
+    match () {
+        () if is("server") => SpanKind::Server,
+        () if is("client") => SpanKind::Client,
+        () if is("producer") => SpanKind::Producer,
+        () if is("consumer") => SpanKind::Consumer,
+        () => SpanKind::Internal,
     }
 }
 
 fn status(text: &str) -> Status {
-    match text.to_ascii_lowercase().as_str() {
-        "ok" => Status::Ok,
-        "error" => Status::error(""),
-        _ => Status::Unset,
+    let is = |status: &str| text.eq_ignore_ascii_case(status);
+    match () {
+        () if is("ok") => Status::Ok,
+        () if is("error") => Status::error(""),
+        () => Status::Unset,
     }
 }
 
@@ -52,7 +64,7 @@ impl Visit for Fields<'_> {
     fn record_u64(&mut self, field: &Field, value: u64) {
         match i64::try_from(value) {
             Ok(value) => self.0.int(field.name(), value),
-            Err(_) => self.0.string(field.name(), &value.to_string()),
+            Err(_) => self.0.displayed(field.name(), value),
         }
     }
 
@@ -61,14 +73,16 @@ impl Visit for Fields<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field, value);
+        if !self.is_special(field, value) {
+            self.0.string(field.name(), value);
+        }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.text(field, &value.to_string());
+        self.displayed(field, format_args!("{value}"));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field, &format!("{value:?}"));
+        self.displayed(field, format_args!("{value:?}"));
     }
 }

@@ -1,49 +1,114 @@
-//! A recorded span as the OpenTelemetry API sees it, through the [`Context`](opentelemetry::Context) that holds it.
+//! A span while it lasts, where it is kept, and how the OpenTelemetry API sees it.
+//!
+//! Spans lie in one slab of the process, which gives the memory of an ended span to a later one. A key is of one span only:
+//! where its span has ended, there is nothing to be found.
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering, fence},
+    },
     time::SystemTime,
 };
 
 use opentelemetry::{
-    KeyValue,
+    Context, KeyValue,
     trace::{Event, Link, SpanContext, Status},
 };
+use sharded_slab::{
+    Clear, Pool,
+    pool::{Ref, RefMut},
+};
+use tracing::{Metadata, span::Id};
 
 use crate::export::encode::Recording;
 
-/// A span and its recording, which is gone when it has ended. Cloned, it is the same span.
-#[derive(Debug, Clone)]
-pub(super) struct Shared(Arc<Mutex<Option<Recording>>>);
+static SPANS: LazyLock<Pool<OfSpan>> = LazyLock::new(Pool::new);
 
-impl Shared {
-    pub(super) fn new(recording: Recording) -> Self {
-        Self(Arc::new(Mutex::new(Some(recording))))
-    }
+/// What is kept of a span.
+#[derive(Debug, Default)]
+pub(super) struct OfSpan {
+    /// The handles of `tracing` that hold it.
+    pub(super) handles: AtomicUsize,
+    pub(super) metadata: Option<&'static Metadata<'static>>,
+    /// Holds the span and its parent's baggage.
+    pub(super) context: Context,
+    /// Whether its recording is of use: it is sampled and exported.
+    pub(super) is_recorded: bool,
+    pub(super) recording: Mutex<Recording>,
+}
 
-    /// Does nothing when the span has ended.
-    pub(super) fn with(&self, work: impl FnOnce(&mut Recording)) {
-        if let Some(recording) = &mut *self.lock() {
-            work(recording);
-        }
-    }
-
-    /// Ends it; the recording the first time.
-    pub(super) fn take(&self) -> Option<Recording> {
-        self.lock().take()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Recording>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Clear for OfSpan {
+    fn clear(&mut self) {
+        self.metadata = None;
+        self.context = Context::new();
+        self.is_recorded = false;
+        let recording = self.recording.get_mut();
+        recording.unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-/// What the API holds. It can't end the span: `tracing` does, when it closes it.
+impl OfSpan {
+    /// A place for a new span; `None` when there are more than the slab has keys for.
+    pub(super) fn place() -> Option<RefMut<'static, Self>> {
+        SPANS.create()
+    }
+
+    /// The span, unless it has ended.
+    pub(super) fn find(id: &Id) -> Option<Ref<'static, Self>> {
+        SPANS.get(key(id))
+    }
+
+    pub(super) fn held(&self) {
+        // As with `Arc`: who holds the span already sees it.
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether that was the last handle.
+    pub(super) fn released(&self) -> bool {
+        if self.handles.fetch_sub(1, Ordering::Release) > 1 {
+            return false;
+        }
+        // What others did while they held it comes before its end.
+        fence(Ordering::Acquire);
+        true
+    }
+
+    /// Its key is of no span from now on.
+    pub(super) fn forget(id: &Id) {
+        SPANS.clear(key(id));
+    }
+
+    pub(super) fn recording(&self) -> MutexGuard<'_, Recording> {
+        self.recording
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn id(key: usize) -> Id {
+    Id::from_u64(key as u64 + 1)
+}
+
+fn key(id: &Id) -> usize {
+    id.into_u64() as usize - 1
+}
+
+/// What the API holds of a recorded span. It can't end the span: `tracing` does, when it closes it.
 #[derive(Debug)]
 pub(super) struct ApiSpan {
     pub(super) context: SpanContext,
-    pub(super) shared: Shared,
+    pub(super) id: Id,
+}
+
+impl ApiSpan {
+    /// Does nothing when the span has ended.
+    fn with(&self, work: impl FnOnce(&mut Recording)) {
+        if let Some(span) = OfSpan::find(&self.id) {
+            work(&mut span.recording());
+        }
+    }
 }
 
 impl opentelemetry::trace::Span for ApiSpan {
@@ -56,7 +121,7 @@ impl opentelemetry::trace::Span for ApiSpan {
         T: Into<Cow<'static, str>>,
     {
         let event = Event::new(name, timestamp, attributes, 0);
-        self.shared.with(|recording| recording.event(&event));
+        self.with(|recording| recording.event(&event));
     }
 
     fn span_context(&self) -> &SpanContext {
@@ -64,28 +129,27 @@ impl opentelemetry::trace::Span for ApiSpan {
     }
 
     fn is_recording(&self) -> bool {
-        self.shared.lock().is_some()
+        OfSpan::find(&self.id).is_some()
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        self.shared
-            .with(|recording| recording.attribute(&attribute));
+        self.with(|recording| recording.attribute(&attribute));
     }
 
     fn set_status(&mut self, status: Status) {
-        self.shared.with(|recording| recording.set_status(status));
+        self.with(|recording| recording.set_status(status));
     }
 
     fn update_name<T>(&mut self, name: T)
     where
         T: Into<Cow<'static, str>>,
     {
-        self.shared.with(|recording| recording.name = name.into());
+        self.with(|recording| recording.rename(name.into()));
     }
 
     fn add_link(&mut self, span_context: SpanContext, attributes: Vec<KeyValue>) {
         let link = Link::new(span_context, attributes, 0);
-        self.shared.with(|recording| recording.link(&link));
+        self.with(|recording| recording.link(&link));
     }
 
     fn end_with_timestamp(&mut self, _: SystemTime) {}

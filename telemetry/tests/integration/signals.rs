@@ -153,3 +153,37 @@ async fn the_exporter_and_the_process_are_measured_and_feed_nothing_back() {
         .collect();
     assert!(fed_back.is_empty(), "{fed_back:?}");
 }
+
+/// Makes telemetry of its own while it is formatted.
+struct Talkative;
+
+impl std::fmt::Debug for Talkative {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        tracing::info_span!("talkative", inner = "a")
+            .in_scope(|| tracing::info!(name: "talkative.inner", inner = "b", "inner"));
+        formatter.write_str("outer")
+    }
+}
+
+#[test]
+fn a_value_may_log_and_make_spans_while_it_is_formatted() {
+    let collector = crate::collector();
+    let span = tracing::info_span!("talked about", value = ?Talkative);
+    span.in_scope(|| tracing::info!(name: "talkative.outer", value = ?Talkative, "outer"));
+    drop(span);
+
+    let outer = collector.wait_for("the log", |received| received.log("talkative.outer"));
+    let inner = collector.wait_for("the inner log", |received| received.log("talkative.inner"));
+    let span = collector.wait_for("the span", |received| received.span("talked about"));
+    let inner_span = collector.wait_for("the inner span", |received| received.span("talkative"));
+    for (attributes, key, value) in [
+        (&outer.attributes, "value", "outer"),
+        (&inner.attributes, "inner", "b"),
+        (&span.attributes, "value", "outer"),
+        (&inner_span.attributes, "inner", "a"),
+    ] {
+        assert_eq!(attribute(attributes, key).as_deref(), Some(value));
+        assert_eq!(attributes.len(), 1);
+    }
+    assert_eq!(outer.span_id, span.span_id);
+}

@@ -149,3 +149,45 @@ fn what_is_over_the_limit_is_counted() {
         (128, 2)
     );
 }
+
+#[test]
+fn what_holds_an_ended_span_does_not_reach_the_span_that_took_its_place() {
+    let collector = crate::collector();
+    let ended = context(&tracing::info_span!("ended"));
+    assert!(!ended.span().is_recording());
+    for _ in 0..100 {
+        let span = tracing::info_span!("later");
+        ended
+            .span()
+            .set_attribute(KeyValue::new("of", "another span"));
+        span.record("late", 1);
+        drop(span);
+    }
+    let span = collector.wait_for("the span", |received| received.span("later"));
+    assert_eq!(span.attributes, []);
+    assert_eq!(span.events, []);
+    assert_eq!(span.status.unwrap_or_default().code, 0);
+}
+
+#[test]
+fn a_span_ends_once_with_its_last_handle_on_whatever_thread() {
+    let collector = crate::collector();
+    let spans: Vec<_> = (0..50).map(|_| tracing::info_span!("shared")).collect();
+    let threads = [spans.clone(), spans].map(|spans| {
+        std::thread::spawn(move || {
+            for span in spans {
+                span.in_scope(|| Context::current().span().add_event("here", Vec::new()));
+            }
+        })
+    });
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let spans = collector.wait_for("all spans", |received| {
+        let spans = received.spans.iter().filter(|span| span.name == "shared");
+        let spans: Vec<_> = spans.cloned().collect();
+        (spans.len() >= 50).then_some(spans)
+    });
+    assert_eq!(spans.len(), 50);
+    assert!(spans.iter().all(|span| span.events.len() == 2));
+}

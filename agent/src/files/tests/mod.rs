@@ -20,6 +20,7 @@ mod checkpoints;
 mod fakes;
 mod faults;
 mod model;
+mod rotation;
 mod scenarios;
 mod speed;
 mod threaded;
@@ -51,6 +52,7 @@ impl Rig {
                 include,
                 exclude: Vec::new(),
                 start_at: StartAt::Beginning,
+                longest_line: 1024 * 1024,
             }],
             record_wait: Duration::from_secs(120),
             ..Settings::default()

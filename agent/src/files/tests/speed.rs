@@ -22,7 +22,8 @@ fn how_fast_lines_are_offered() {
     rig.append("a.log", &line.repeat(2_000_000));
     let path = rig.path("a.log");
     let inode = Inode::of(&path.metadata().unwrap());
-    let mut buffer = ReadBuffer::new(1 << 20);
+    let mut buffer = ReadBuffer::default();
+    buffer.for_lines_of(1 << 20);
     for _ in 0..3 {
         let none = Fingerprint::default();
         let mut tail = Tail::new(inode, path.clone(), none, 0, none);

@@ -13,7 +13,10 @@ mod defaults;
 use std::{
     borrow::Cow,
     ops::Range,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use aho_corasick::packed::{self, Searcher};
@@ -45,9 +48,24 @@ pub struct Redactor {
 #[derive(Debug)]
 struct Rule {
     name: Cow<'static, str>,
-    regex: Regex,
+    matcher: Matcher,
     replacement: String,
     redacted: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Matcher {
+    BuiltIn(&'static LazyLock<Regex>),
+    Configured(Regex),
+}
+
+impl Matcher {
+    fn regex(&self) -> &Regex {
+        match self {
+            Self::BuiltIn(regex) => regex,
+            Self::Configured(regex) => regex,
+        }
+    }
 }
 
 /// Tells which of the built-in rules a text may need.
@@ -85,7 +103,7 @@ impl Redactor {
     /// # Errors
     /// Too many patterns.
     pub fn new(has_defaults: bool, patterns: Vec<Pattern>) -> Result<Self, RedactError> {
-        let defaults: &[Default] = if has_defaults { &DEFAULTS } else { &[] };
+        let defaults: &'static [Default] = if has_defaults { &DEFAULTS } else { &[] };
         let count = defaults.len() + patterns.len();
         if count > MOST_RULES {
             return Err(RedactError::TooMany { count });
@@ -100,7 +118,7 @@ impl Redactor {
                         format!("[redacted:{}]", pattern.name.replace('$', "$$"))
                     }),
                 name: pattern.name.into(),
-                regex: pattern.regex,
+                matcher: Matcher::Configured(pattern.regex),
                 redacted: AtomicU64::new(0),
             }))
             .collect();
@@ -148,12 +166,15 @@ impl Redactor {
             let rule = &self.rules[rules.trailing_zeros() as usize];
             rules &= rules - 1;
             let mut found = 0;
-            let replaced = rule.regex.replace_all(&text, |captures: &Captures<'_>| {
-                found += 1;
-                let mut replacement = String::new();
-                captures.expand(&rule.replacement, &mut replacement);
-                replacement
-            });
+            let replaced = rule
+                .matcher
+                .regex()
+                .replace_all(&text, |captures: &Captures<'_>| {
+                    found += 1;
+                    let mut replacement = String::new();
+                    captures.expand(&rule.replacement, &mut replacement);
+                    replacement
+                });
             if let Cow::Owned(replaced) = replaced {
                 text = Cow::Owned(replaced);
             }

@@ -7,6 +7,8 @@
 //! | `resource_exhausted` | `RESOURCE_EXHAUSTED` with `RetryInfo`   | 429 with `Retry-After`           | nothing |
 //! | `refused`            | `INVALID_ARGUMENT`                      | 400                              | nothing |
 //! | `unauthenticated`    | `UNAUTHENTICATED`                       | 401                              | nothing |
+//! | `forbidden`          | `PERMISSION_DENIED`                     | 403                              | nothing |
+//! | `not_found`          | `UNIMPLEMENTED`                         | 404                              | nothing |
 //! | `silence`            | none, until the client gives up         | the same                         | nothing |
 //! | `partial_success`    | OK, `rejected_log_records`              | 200, the same                    | the rest |
 //! | `garbage`            | 200 of `text/html`, no `grpc-status`    | 200 of `text/html`, as a captive portal does it | nothing |
@@ -41,6 +43,10 @@ pub enum Answer {
     Refused,
     /// Not with these credentials.
     Unauthenticated,
+    /// Not for this sender.
+    Forbidden,
+    /// No receiver is here.
+    NotFound,
     /// None, and the connection stays open.
     Silence,
 }
@@ -48,7 +54,7 @@ pub enum Answer {
 /// A text that names no answer.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no answer: one of `accept`, `unavailable`, `resource_exhausted 2s`, `partial_success 10`, `garbage`, `refused`, `unauthenticated`, `silence`"
+    "`{0}` is no answer: one of `accept`, `unavailable`, `resource_exhausted 2s`, `partial_success 10`, `garbage`, `refused`, `unauthenticated`, `forbidden`, `not_found`, `silence`"
 )]
 pub struct UnknownAnswer(String);
 
@@ -71,6 +77,8 @@ impl FromStr for Answer {
             ["garbage"] => Ok(Self::Garbage),
             ["refused"] => Ok(Self::Refused),
             ["unauthenticated"] => Ok(Self::Unauthenticated),
+            ["forbidden"] => Ok(Self::Forbidden),
+            ["not_found"] => Ok(Self::NotFound),
             ["silence"] => Ok(Self::Silence),
             _ => Err(unknown()),
         }
@@ -115,6 +123,8 @@ pub(super) fn instead(answer: Answer, protocol: Protocol) -> Option<Response<Bod
     match answer {
         Answer::Accept | Answer::PartialSuccess(_) | Answer::Silence => None,
         Answer::Unauthenticated => Some(error(protocol, &Status::unauthenticated("who are you?"))),
+        Answer::Forbidden => Some(error(protocol, &Status::permission_denied("not you"))),
+        Answer::NotFound => Some(error(protocol, &Status::unimplemented("not here"))),
         Answer::Refused => Some(error(
             protocol,
             &Status::invalid_argument("refused, as told"),
@@ -150,6 +160,7 @@ pub(super) fn error(protocol: Protocol, status: &Status) -> Response<Body> {
         Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
         Code::Unimplemented => StatusCode::NOT_FOUND,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
     };
     match protocol {
@@ -198,6 +209,8 @@ mod tests {
             ("garbage", Answer::Garbage),
             ("refused", Answer::Refused),
             ("unauthenticated", Answer::Unauthenticated),
+            ("forbidden", Answer::Forbidden),
+            ("not_found", Answer::NotFound),
             ("silence", Answer::Silence),
         ] {
             assert_eq!(text.parse(), Ok(answer));

@@ -2,8 +2,8 @@
 //!
 //! It can be told to [go away](Sink::leave) and to [answer](Answer) otherwise than with success. It runs on a thread of its
 //! own, so it serves programs and tests with and without a runtime, and ends when it is dropped. What it accepted it has
-//! counted before it answers. To be light it never decodes more than the way to each record's body; metrics and traces are
-//! only counted by requests; told to [keep](Sink::keep) requests, it has them whole for a test to look into. It has the frame size of an ordinary gRPC server (16 KiB), so that it spares the sender nothing.
+//! counted before it answers. To be light it never decodes more than the way to each record's body and each span's kind;
+//! metrics are only counted by requests; told to [keep](Sink::keep) requests, it has them whole for a test to look into. It has the frame size of an ordinary gRPC server (16 KiB), so that it spares the sender nothing.
 
 mod answer;
 pub mod control;

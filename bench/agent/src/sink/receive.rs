@@ -18,7 +18,8 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Signal {
     Logs,
-    Other,
+    Traces,
+    Metrics,
 }
 
 /// Answers a request as the sink was told to.
@@ -60,10 +61,12 @@ fn signal(path: &str) -> Option<Signal> {
         "/v1/logs" | "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => {
             Some(Signal::Logs)
         }
-        "/v1/metrics"
-        | "/v1/traces"
-        | "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
-        | "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => Some(Signal::Other),
+        "/v1/traces" | "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => {
+            Some(Signal::Traces)
+        }
+        "/v1/metrics" | "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" => {
+            Some(Signal::Metrics)
+        }
         _ => None,
     }
 }
@@ -101,9 +104,14 @@ fn count(
             });
         }
     };
-    if signal == Signal::Other {
+    if signal != Signal::Logs {
+        let server_spans = match signal {
+            Signal::Traces => scan::server_spans(message)?,
+            _ => 0,
+        };
         shared.change(|tally| {
             tally.other_requests += 1;
+            tally.server_spans += server_spans;
             keep(tally);
         });
         return Ok(0);

@@ -1,10 +1,12 @@
-//! Finds the bodies of the log records in an encoded `ExportLogsServiceRequest`, without decoding the rest.
+//! Finds the bodies of the log records in an encoded `ExportLogsServiceRequest`, and the server spans in an encoded
+//! `ExportTraceServiceRequest`, without decoding the rest.
 //!
-//! <https://protobuf.dev/programming-guides/encoding/>, and opentelemetry/proto/logs/v1/logs.proto for the field numbers.
+//! <https://protobuf.dev/programming-guides/encoding/>; logs/v1/logs.proto and trace/v1/trace.proto of opentelemetry-proto for
+//! the field numbers.
 
 /// Not a protobuf message, or one that ends too early.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the request is no ExportLogsServiceRequest")]
+#[error("the request is no export request of its signal")]
 pub(super) struct Malformed;
 
 const RESOURCE_LOGS: u64 = 1;
@@ -13,6 +15,12 @@ const LOG_RECORDS: u64 = 2;
 const BODY: u64 = 5;
 const STRING_VALUE: u64 = 1;
 const BYTES_VALUE: u64 = 7;
+
+const RESOURCE_SPANS: u64 = 1;
+const SCOPE_SPANS: u64 = 2;
+const SPANS: u64 = 2;
+const KIND: u64 = 6;
+const SPAN_KIND_SERVER: u64 = 2;
 
 /// Calls `each` for every log record, with its body when that is text.
 pub(super) fn bodies<'a>(
@@ -29,10 +37,33 @@ pub(super) fn bodies<'a>(
     Ok(())
 }
 
+/// How many spans of the kind `SERVER` a request has.
+pub(super) fn server_spans(request: &[u8]) -> Result<u64, Malformed> {
+    let mut server_spans = 0;
+    for resource_spans in Messages::of(request, RESOURCE_SPANS) {
+        for scope_spans in Messages::of(resource_spans?, SCOPE_SPANS) {
+            for span in Messages::of(scope_spans?, SPANS) {
+                server_spans += u64::from(is_server(span?)?);
+            }
+        }
+    }
+    Ok(server_spans)
+}
+
+fn is_server(span: &[u8]) -> Result<bool, Malformed> {
+    let mut fields = Fields(span);
+    while let Some((number, value)) = fields.next()? {
+        if let (KIND, Value::Number(kind)) = (number, value) {
+            return Ok(kind == SPAN_KIND_SERVER);
+        }
+    }
+    Ok(false)
+}
+
 fn body(record: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     let mut fields = Fields(record);
     while let Some((number, value)) = fields.next()? {
-        if let (BODY, Some(any)) = (number, value) {
+        if let (BODY, Value::Bytes(any)) = (number, value) {
             return text(any);
         }
     }
@@ -42,8 +73,8 @@ fn body(record: &[u8]) -> Result<Option<&[u8]>, Malformed> {
 fn text(any: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     let mut fields = Fields(any);
     while let Some((number, value)) = fields.next()? {
-        if number == STRING_VALUE || number == BYTES_VALUE {
-            return Ok(value);
+        if let (STRING_VALUE | BYTES_VALUE, Value::Bytes(text)) = (number, value) {
+            return Ok(Some(text));
         }
     }
     Ok(None)
@@ -70,7 +101,9 @@ impl<'a> Iterator for Messages<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             match self.fields.next().transpose()? {
-                Ok((number, Some(message))) if number == self.number => return Some(Ok(message)),
+                Ok((number, Value::Bytes(message))) if number == self.number => {
+                    return Some(Ok(message));
+                }
                 Ok(_) => {}
                 Err(malformed) => {
                     // Nothing after it can be read.
@@ -82,35 +115,36 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-/// The number of a field, and its bytes when it is length-delimited.
-type Field<'a> = (u64, Option<&'a [u8]>);
+/// What a field holds, as far as it is looked at.
+enum Value<'a> {
+    Number(u64),
+    Fixed,
+    Bytes(&'a [u8]),
+}
 
-/// The fields of a message.
+/// The fields of a message, each with its number.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     #[inline]
-    fn next(&mut self) -> Result<Option<Field<'a>>, Malformed> {
+    fn next(&mut self) -> Result<Option<(u64, Value<'a>)>, Malformed> {
         if self.0.is_empty() {
             return Ok(None);
         }
         let tag = self.varint()?;
         let value = match tag & 7 {
-            0 => {
-                self.varint()?;
-                None
-            }
+            0 => Value::Number(self.varint()?),
             1 => {
                 self.take(8)?;
-                None
+                Value::Fixed
             }
             2 => {
                 let length = usize::try_from(self.varint()?).map_err(|_| Malformed)?;
-                Some(self.take(length)?)
+                Value::Bytes(self.take(length)?)
             }
             5 => {
                 self.take(4)?;
-                None
+                Value::Fixed
             }
             _ => return Err(Malformed),
         };
@@ -142,10 +176,11 @@ impl<'a> Fields<'a> {
 #[cfg(test)]
 mod tests {
     use opentelemetry_proto::tonic::{
-        collector::logs::v1::ExportLogsServiceRequest,
-        common::v1::{AnyValue, any_value::Value},
+        collector::{logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest},
+        common::v1::{AnyValue, KeyValue, any_value::Value},
         logs::v1::{LogRecord, ResourceLogs, ScopeLogs},
         resource::v1::Resource,
+        trace::v1::{ResourceSpans, ScopeSpans, Span, span::SpanKind},
     };
     use prost::Message as _;
 
@@ -193,6 +228,45 @@ mod tests {
         let mut found = Vec::new();
         bodies(&request, &mut |body| found.push(body)).unwrap();
         assert_eq!(found, [Some(&b"a"[..]), None, None, Some(&[9][..])]);
+    }
+
+    #[test]
+    fn only_spans_of_the_kind_server_are_counted_over_all_resources_and_scopes() {
+        let span = |kind: SpanKind| Span {
+            trace_id: vec![1; 16],
+            name: "GET".to_owned(),
+            kind: kind.into(),
+            start_time_unix_nano: 2,
+            attributes: vec![KeyValue {
+                key: "kind".to_owned(),
+                value: Some(AnyValue {
+                    value: Some(Value::IntValue(2)),
+                }),
+                ..KeyValue::default()
+            }],
+            ..Span::default()
+        };
+        let scope_spans = |kinds: &[SpanKind]| ScopeSpans {
+            spans: kinds.iter().map(|kind| span(*kind)).collect(),
+            ..ScopeSpans::default()
+        };
+        let resource_spans = |scope_spans| ResourceSpans {
+            resource: Some(Resource::default()),
+            scope_spans,
+            ..ResourceSpans::default()
+        };
+        let request = ExportTraceServiceRequest {
+            resource_spans: vec![
+                resource_spans(vec![
+                    scope_spans(&[SpanKind::Server, SpanKind::Client, SpanKind::Unspecified]),
+                    scope_spans(&[SpanKind::Server]),
+                ]),
+                resource_spans(vec![scope_spans(&[SpanKind::Internal, SpanKind::Server])]),
+            ],
+        }
+        .encode_to_vec();
+        assert_eq!(server_spans(&request), Ok(3));
+        assert_eq!(server_spans(&request[..request.len() - 1]), Err(Malformed));
     }
 
     #[test]

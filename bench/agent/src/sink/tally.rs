@@ -44,8 +44,10 @@ pub struct Tally {
     pub refused_requests: u64,
     /// Requests that could not be read: a defect of the sender.
     pub malformed_requests: u64,
-    /// Accepted requests for metrics and traces, which are not looked into.
+    /// Accepted requests for metrics and traces.
     pub other_requests: u64,
+    /// Spans of the kind `SERVER` in them.
+    pub server_spans: u64,
     /// Accepted requests of any signal, since [`Sink::keep`](super::Sink::keep) was called.
     pub kept: Option<Vec<Kept>>,
     sources: BTreeMap<u32, Source>,

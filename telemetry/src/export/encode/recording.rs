@@ -1,6 +1,8 @@
 //! A span that is not ended yet: what is known of it, written as soon as it is known.
+//!
+//! A recording is used again by a later span, with the memory it has: a span allocates nothing for its fields.
 
-use std::{borrow::Cow, time::SystemTime};
+use std::{fmt::Display, time::SystemTime};
 
 use opentelemetry::{
     KeyValue,
@@ -11,14 +13,20 @@ use trivium_otlp::wire::{bytes, fixed32, fixed64, uint};
 use super::{
     span::{count, event, flags, ids, kind, link, nanos, status},
     string,
-    value::{attribute, bool_attribute, double_attribute, int_attribute, string_attribute},
+    value::{
+        attribute, bool_attribute, displayed_attribute, double_attribute, int_attribute,
+        string_attribute,
+    },
 };
 
 /// The field of a span's attributes.
 const ATTRIBUTES: u32 = 9;
 
+/// What a recording may keep of a large span for the next one.
+const MAX_KEPT_BYTES: usize = 4096;
+
 /// The most that a span keeps of each; what comes on top is counted in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Limits {
     pub(crate) attributes: u32,
     pub(crate) events: u32,
@@ -28,10 +36,12 @@ pub(crate) struct Limits {
 /// A span while it lasts.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    context: SpanContext,
-    parent: SpanContext,
     limits: Limits,
-    pub(crate) name: Cow<'static, str>,
+    parent: SpanId,
+    is_parent_remote: bool,
+    name: &'static str,
+    /// Empty until the span gets another name.
+    renamed: String,
     pub(crate) kind: SpanKind,
     start: SystemTime,
     attributes: Written,
@@ -58,35 +68,67 @@ impl Written {
             self.dropped += 1;
         }
     }
+
+    fn clear(&mut self) {
+        self.fields.clear();
+        self.fields.shrink_to(MAX_KEPT_BYTES);
+        self.count = 0;
+        self.dropped = 0;
+    }
 }
 
-impl Recording {
-    /// Starts now. `parent` is invalid for the first span of a trace.
-    pub(crate) fn start(
-        name: &'static str,
-        context: SpanContext,
-        parent: SpanContext,
-        limits: Limits,
-    ) -> Self {
+impl Default for Recording {
+    fn default() -> Self {
         Self {
-            context,
-            parent,
-            limits,
-            name: Cow::Borrowed(name),
+            limits: Limits::default(),
+            parent: SpanId::INVALID,
+            is_parent_remote: false,
+            name: "",
+            renamed: String::new(),
             kind: SpanKind::Internal,
-            start: SystemTime::now(),
-            attributes: Written {
-                fields: Vec::with_capacity(384),
-                ..Written::default()
-            },
+            start: SystemTime::UNIX_EPOCH,
+            attributes: Written::default(),
             events: Written::default(),
             links: Written::default(),
             status: Status::Unset,
         }
     }
+}
+
+impl Recording {
+    /// Starts now, on a recording that is new or cleared. `parent` is invalid for the first span of a trace.
+    pub(crate) fn start(&mut self, name: &'static str, parent: &SpanContext, limits: Limits) {
+        self.name = name;
+        self.parent = parent.span_id();
+        self.is_parent_remote = parent.is_remote();
+        self.limits = limits;
+        self.start = SystemTime::now();
+    }
+
+    /// Forgets the span, and keeps the memory for the next.
+    pub(crate) fn clear(&mut self) {
+        self.renamed.clear();
+        self.renamed.shrink_to(MAX_KEPT_BYTES);
+        self.kind = SpanKind::Internal;
+        self.attributes.clear();
+        self.events.clear();
+        self.links.clear();
+        self.status = Status::Unset;
+    }
+
+    pub(crate) fn rename(&mut self, name: impl Display) {
+        use std::fmt::Write as _;
+        self.renamed.clear();
+        // Fails only when the value's own formatting does; then what it gave is the name.
+        let _ = write!(self.renamed, "{name}");
+    }
 
     pub(crate) fn string(&mut self, key: &str, value: &str) {
         self.add(|out| string_attribute(out, ATTRIBUTES, key, value));
+    }
+
+    pub(crate) fn displayed(&mut self, key: &str, value: impl Display) {
+        self.add(|out| displayed_attribute(out, ATTRIBUTES, key, value));
     }
 
     pub(crate) fn bool(&mut self, key: &str, value: bool) {
@@ -128,13 +170,14 @@ impl Recording {
         }
     }
 
-    /// Writes the fields of the `Span`, which ends at `end`.
-    pub(crate) fn write(&self, end: SystemTime, out: &mut Vec<u8>) {
-        ids(out, &self.context);
-        if self.parent.span_id() != SpanId::INVALID {
-            bytes(out, 4, &self.parent.span_id().to_bytes());
+    /// Writes the fields of the `Span` of `context`, which ends at `end`.
+    pub(crate) fn write(&self, context: &SpanContext, end: SystemTime, out: &mut Vec<u8>) {
+        ids(out, context);
+        if self.parent != SpanId::INVALID {
+            bytes(out, 4, &self.parent.to_bytes());
         }
-        string(out, 5, &self.name);
+        let is_renamed = !self.renamed.is_empty();
+        string(out, 5, if is_renamed { &self.renamed } else { self.name });
         uint(out, 6, kind(&self.kind));
         fixed64(out, 7, nanos(self.start));
         fixed64(out, 8, nanos(end));
@@ -147,6 +190,6 @@ impl Recording {
             count(out, field_of_dropped, written.dropped);
         }
         status(out, &self.status);
-        fixed32(out, 16, flags(&self.context, self.parent.is_remote()));
+        fixed32(out, 16, flags(context, self.is_parent_remote));
     }
 }

@@ -7,10 +7,13 @@ use std::{
 };
 
 use opentelemetry::{
-    Array, KeyValue, Value,
-    logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _, Severity},
-    trace::{Event, Link, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState},
+    Array, Context, KeyValue, Value,
+    trace::{
+        Event, Link, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags,
+        TraceId, TraceState,
+    },
 };
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_proto::{
     tonic::collector::{logs::v1::ExportLogsServiceRequest, trace::v1::ExportTraceServiceRequest},
     transform::{
@@ -24,6 +27,7 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanEvents, SpanLinks},
 };
 use prost::Message as _;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
 
@@ -116,14 +120,15 @@ fn spans_are_written_as_the_sdk_converts_them() {
     let resource = a_resource();
     let spans = spans();
     let scope = &spans[0].instrumentation_scope;
-    let mut items = ScopeItems::new(scope.name(), scope);
+    let encoded = EncodedResource::new(&resource);
+    let mut items = encoded.items(scope.name(), scope, Vec::new());
     for data in &spans {
         with_buffer(|buffer| {
             span(buffer, data);
             items.push(buffer);
         });
     }
-    let written = EncodedResource::new(&resource).request(&[items]);
+    let written = encoded.request(vec![items]);
 
     let mut written = ExportTraceServiceRequest::decode(written.as_slice()).unwrap();
     for written in &mut written.resource_spans[0].scope_spans[0].spans {
@@ -153,84 +158,114 @@ impl LogProcessor for Kept {
     }
 }
 
+/// Emits events of every level and kind of field.
+fn emit() {
+    let error = "x".parse::<i32>().unwrap_err();
+    tracing::info!(
+        name: "order.packed",
+        target: "orders",
+        flag = true,
+        count = -3,
+        unsigned = 7_u64,
+        large = u64::MAX,
+        wide = i128::MAX,
+        unsigned_wide = 8_u128,
+        half = 0.5,
+        text = "x".repeat(300),
+        bytes = [0_u8, 255].as_slice(),
+        debug = ?Some(1),
+        display = %"shown",
+        never = tracing::field::Empty,
+        error = &error as &dyn std::error::Error,
+        "packed {} boxes",
+        3
+    );
+    tracing::trace!(target: "orders", "one");
+    tracing::debug!(target: "orders", message = "two");
+    tracing::warn!(target: "orders", "three");
+    tracing::error!(target: "orders", left = "no body");
+}
+
+/// The records of [`emit`] by opentelemetry-appender-tracing and the SDK.
 fn log_records() -> Vec<(SdkLogRecord, InstrumentationScope)> {
     let kept = Kept::default();
     let provider = SdkLoggerProvider::builder()
         .with_log_processor(kept.clone())
         .build();
-    let logger = provider.logger("orders");
-
-    let mut full = logger.create_log_record();
-    full.set_event_name("order.packed");
-    full.set_severity_text("INFO");
-    full.set_timestamp(SystemTime::UNIX_EPOCH + Duration::from_nanos(17));
-    full.set_trace_context(TraceId::from(5), SpanId::from(6), Some(TraceFlags::SAMPLED));
-    let values = AnyValue::ListAny(Box::new(vec![1.into(), "two".into(), 0.5.into()]));
-    let map = [("list".into(), values), ("text".into(), "t".into())];
-    full.set_body(AnyValue::Map(Box::new(map.into_iter().collect())));
-    full.add_attribute("bytes", AnyValue::Bytes(Box::new(vec![0, 255])));
-    full.add_attribute("flag", true);
-    full.add_attribute("count", -3);
-    full.add_attribute("text", "x".repeat(300));
-    logger.emit(full);
-
-    let severities = [
-        Severity::Trace,
-        Severity::Trace2,
-        Severity::Trace3,
-        Severity::Trace4,
-        Severity::Debug,
-        Severity::Debug2,
-        Severity::Debug3,
-        Severity::Debug4,
-        Severity::Info,
-        Severity::Info2,
-        Severity::Info3,
-        Severity::Info4,
-        Severity::Warn,
-        Severity::Warn2,
-        Severity::Warn3,
-        Severity::Warn4,
-        Severity::Error,
-        Severity::Error2,
-        Severity::Error3,
-        Severity::Error4,
-        Severity::Fatal,
-        Severity::Fatal2,
-        Severity::Fatal3,
-        Severity::Fatal4,
-    ];
-    for severity in severities {
-        let mut record = logger.create_log_record();
-        record.set_severity_number(severity);
-        record.set_body("text".into());
-        logger.emit(record);
-    }
+    let bridge = OpenTelemetryTracingBridge::new(&provider);
+    let subscriber = tracing_subscriber::registry().with(bridge);
+    tracing::subscriber::with_default(subscriber, emit);
     let records = kept.0.lock().unwrap();
     records.clone()
 }
 
+/// Keeps what is written of events.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Written {
+    fn on_event(&self, event_: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let mut written = Vec::new();
+        Context::map_current(|context| event(&mut written, event_, context));
+        self.0.lock().unwrap().push(written);
+    }
+}
+
 #[test]
-fn log_records_are_written_as_the_sdk_converts_them() {
+fn events_are_written_as_the_bridge_and_the_sdk_convert_them() {
+    let _span = Context::new()
+        .with_remote_span_context(context(6, "", false))
+        .attach();
     let resource = a_resource();
     let records = log_records();
-    assert_eq!(records.len(), 25);
-    let scope = &records[0].1;
-    let mut items = ScopeItems::new(scope.name(), scope);
-    for (record, _) in &records {
-        with_buffer(|buffer| {
-            log_record(buffer, record);
-            items.push(buffer);
-        });
+    assert_eq!(records.len(), 5);
+    let written = Written::default();
+    let subscriber = tracing_subscriber::registry().with(written.clone());
+    tracing::subscriber::with_default(subscriber, emit);
+    let encoded = EncodedResource::new(&resource);
+    let mut items = encoded.items("orders", &records[0].1, Vec::new());
+    for record in &*written.0.lock().unwrap() {
+        items.push(record);
     }
-    let written = EncodedResource::new(&resource).request(&[items]);
+    let written = encoded.request(vec![items]);
 
-    let written = ExportLogsServiceRequest::decode(written.as_slice()).unwrap();
+    let mut written = ExportLogsServiceRequest::decode(written.as_slice()).unwrap();
     let resource = ResourceAttributesWithSchema::from(&resource);
     let records: Vec<_> = records
         .iter()
         .map(|(record, scope)| (record, scope))
         .collect();
-    let resource_logs = group_logs_by_resource_and_scope(&LogBatch::new(&records), &resource);
-    assert_eq!(written, ExportLogsServiceRequest { resource_logs });
+    let mut resource_logs = group_logs_by_resource_and_scope(&LogBatch::new(&records), &resource);
+    for logs in [&mut written.resource_logs, &mut resource_logs] {
+        for record in &mut logs[0].scope_logs[0].log_records {
+            assert!(record.observed_time_unix_nano > 0);
+            record.observed_time_unix_nano = 0;
+        }
+    }
+    assert_eq!(written.resource_logs, resource_logs);
+}
+
+#[test]
+fn each_scope_of_a_batch_comes_with_its_resource() {
+    let encoded = EncodedResource::new(&a_resource());
+    let scopes = ["one", "two"].map(|name| {
+        let mut items = encoded.items(name, &InstrumentationScope::default(), Vec::new());
+        items.push(&[]);
+        items
+    });
+    let request = encoded.request(Vec::from(scopes));
+    let request = ExportTraceServiceRequest::decode(request.as_slice()).unwrap();
+    let names = request.resource_spans.iter().map(|of_resource| {
+        let attributes = &of_resource.resource.as_ref().unwrap().attributes;
+        assert_eq!(attributes[0].key, "service.name");
+        assert_eq!(of_resource.schema_url, "https://schema/1");
+        assert_eq!(of_resource.scope_spans[0].spans.len(), 1);
+        of_resource.scope_spans[0]
+            .scope
+            .as_ref()
+            .unwrap()
+            .name
+            .clone()
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["one", "two"]);
 }

@@ -1,6 +1,8 @@
 //! Attributes and values: `KeyValue` and `AnyValue`.
 
-use opentelemetry::{Array, Key, Value, logs::AnyValue};
+use std::{fmt::Display, io::Write as _};
+
+use opentelemetry::{Array, Key, Value};
 use trivium_otlp::wire::{bytes, close, double, int, open, uint, varint, varint_length};
 
 /// The fields of `AnyValue`.
@@ -9,7 +11,6 @@ const BOOL: u32 = 2;
 const INT: u32 = 3;
 const DOUBLE: u32 = 4;
 const ARRAY: u32 = 5;
-const KEY_VALUES: u32 = 6;
 const BYTES: u32 = 7;
 
 /// Of a resource, scope, span, event or link; `field` is that of its message's attributes.
@@ -32,12 +33,21 @@ pub(super) fn double_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: 
     key_value(out, field, key, |out| double(out, DOUBLE, value));
 }
 
-/// Of a log record.
-pub(super) fn log_attribute(out: &mut Vec<u8>, field: u32, key: &Key, value: &AnyValue) {
-    match value {
-        AnyValue::String(text) => string_attribute(out, field, key.as_str(), text.as_str()),
-        value => key_value(out, field, key.as_str(), |out| log_value(out, value)),
-    }
+pub(super) fn bytes_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &[u8]) {
+    key_value(out, field, key, |out| bytes(out, BYTES, value));
+}
+
+/// A text that is made here, in its place.
+pub(super) fn displayed_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: impl Display) {
+    key_value(out, field, key, |out| displayed(out, value));
+}
+
+/// `AnyValue` of a text that is made here, in its place.
+pub(super) fn displayed(out: &mut Vec<u8>, value: impl Display) {
+    let text = open(out, STRING);
+    // Fails only when the value's own formatting does; then what it gave stands.
+    let _ = write!(out, "{value}");
+    close(out, text);
 }
 
 /// The most frequent kind, its lengths known before it is written.
@@ -98,24 +108,4 @@ fn list<T>(out: &mut Vec<u8>, values: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
         close(out, of_value);
     }
     close(out, array);
-}
-
-/// The body of a log record, or a value within one.
-pub(super) fn log_value(out: &mut Vec<u8>, value: &AnyValue) {
-    match value {
-        AnyValue::Int(value) => int(out, INT, *value),
-        AnyValue::Double(value) => double(out, DOUBLE, *value),
-        AnyValue::String(value) => bytes(out, STRING, value.as_str().as_bytes()),
-        AnyValue::Boolean(value) => uint(out, BOOL, u64::from(*value)),
-        AnyValue::Bytes(value) => bytes(out, BYTES, value),
-        AnyValue::ListAny(values) => list(out, values, log_value),
-        AnyValue::Map(values) => {
-            let map = open(out, KEY_VALUES);
-            for (key, value) in values.iter() {
-                log_attribute(out, 1, key, value);
-            }
-            close(out, map);
-        }
-        other => bytes(out, STRING, format!("{other:?}").as_bytes()),
-    }
 }
