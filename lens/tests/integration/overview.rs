@@ -2,7 +2,7 @@
 //! service uses.
 
 use serde_json::json;
-use trivium_lens::model::{Batch, Span};
+use trivium_lens::model::{Batch, SeriesRows, Span};
 use trivium_lens::query::changes::{Change, changes};
 use trivium_lens::query::map::{Callee, edges};
 use trivium_lens::query::process::{Place, charts, places};
@@ -152,15 +152,11 @@ async fn without_an_hour_before_nothing_is_a_change() {
     assert_eq!(changes(lens.store.readers(), now_ns).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_slower_route_a_silent_service_and_a_new_version_are_changes() {
-    let now_ns = now_ns();
-    let now_ms = now_ns / 1_000_000;
-    let labels = [("service_name", "auth"), ("http_route", "/login/")];
-    // 100 requests within 0.1 s up to 11 minutes ago, then 100 between 0.5 and 1 s.
-    let mut rows = histogram(
+/// 100 requests within 0.1 s up to 11 minutes before `now_ms`, then 100 between 0.5 and 1 s.
+fn slower_login(now_ms: i64) -> Vec<SeriesRows> {
+    histogram(
         "http_server_request_duration_seconds",
-        &labels,
+        &[("service_name", "auth"), ("http_route", "/login/")],
         &["0.1", "0.5", "1"],
         &[
             (now_ms - 61 * MINUTE_MS, vec![0.0, 0.0, 0.0, 0.0]),
@@ -168,7 +164,47 @@ async fn a_slower_route_a_silent_service_and_a_new_version_are_changes() {
             (now_ms - 11 * MINUTE_MS, vec![100.0, 100.0, 100.0, 100.0]),
             (now_ms - 1_000, vec![100.0, 100.0, 200.0, 200.0]),
         ],
-    );
+    )
+}
+
+#[tokio::test]
+async fn a_slower_route_is_found_at_every_time_of_the_hour() {
+    for minutes_ago in (0..60).step_by(6) {
+        let then_ms = now_ns() / 1_000_000 - minutes_ago * MINUTE_MS;
+        let lens = SeededLens::start(Batch {
+            series: slower_login(then_ms),
+            ..Batch::default()
+        })
+        .await;
+        let found = changes(lens.store.readers(), then_ms * 1_000_000)
+            .await
+            .unwrap();
+        let slower: Vec<_> = found
+            .iter()
+            .filter_map(|change| match change {
+                Change::Slower {
+                    before_seconds,
+                    now_seconds,
+                    ..
+                } => Some((*before_seconds, *now_seconds)),
+                _ => None,
+            })
+            .collect();
+        let is_right = |&(before, now): &(f64, f64)| {
+            (before - 0.095).abs() < 1e-9 && (now - 0.975).abs() < 1e-9
+        };
+        assert!(
+            slower.len() == 1 && slower.iter().all(is_right),
+            "{minutes_ago} minutes ago: {found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_slower_route_a_silent_service_and_a_new_version_are_changes() {
+    let now_ns = now_ns();
+    let now_ms = now_ns / 1_000_000;
+    let mut rows = slower_login(now_ms);
     let uptime = |service, version, from_minutes: i64, to_ms: i64| {
         series(
             "process_uptime_seconds",
