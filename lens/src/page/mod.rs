@@ -15,9 +15,15 @@ mod host;
 mod hosts;
 mod layout;
 mod logs;
+mod logs_context;
+mod logs_facets;
 mod machines;
 mod map;
+mod metric;
+mod metric_labels;
+mod metrics;
 mod parts;
+mod pipeline;
 mod search;
 mod service;
 mod services;
@@ -51,6 +57,10 @@ pub fn router(state: AppState) -> Router {
         .route("/traces", get(traces::page))
         .route("/traces/{trace_id}", get(trace::page))
         .route("/logs", get(logs::page))
+        .route("/logs/{id}", get(logs_context::page))
+        .route("/metrics", get(metrics::page))
+        .route("/metrics/{name}", get(metric::page))
+        .route("/pipeline", get(pipeline::page))
         .route("/hosts", get(hosts::page))
         .route("/hosts/{name}", get(host::page))
         .route("/containers", get(containers::page))

@@ -13,7 +13,7 @@ use crate::seed::{SeededLens, log_record, resource, server_span, span_id, trace_
 use crate::webdriver::{console, with_browser};
 
 /// Every page, as the sample fills it.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 15] = [
     "/?since=30m",
     "/services?since=30m",
     "/services/auth?since=30m",
@@ -22,6 +22,10 @@ const PAGES: [&str; 11] = [
     "/search?q=a",
     "/traces?since=30m",
     "/logs?since=30m",
+    "/logs?since=30m&service=auth&severity=WARN&q=a",
+    "/metrics?since=30m",
+    "/metrics/http_server_request_duration_seconds?since=30m&by=http_route",
+    "/pipeline?since=30m",
     "/hosts?since=30m",
     "/containers?since=30m",
     "/no/such/page",
@@ -256,6 +260,8 @@ async fn every_page_is_accessible_in_both_themes_wide_and_narrow() {
                 "/services",
                 "/traces",
                 "/logs",
+                "/metrics",
+                "/pipeline",
                 "/hosts",
                 "/containers",
             ]
