@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::chart::plot::{self, at, px};
-use super::chart::scale::{TimeScale, linear_top};
+use super::chart::scale::TimeScale;
 use super::format;
 use super::view::View;
 use crate::query::logs::LEVELS;
@@ -18,7 +18,7 @@ fn level(index: usize) -> &'static str {
         .checked_sub(1)
         .and_then(|index| LEVELS.get(index))
         .copied()
-        .unwrap_or("UNSPECIFIED")
+        .unwrap_or("unset")
 }
 
 #[expect(
@@ -41,7 +41,7 @@ pub(super) fn bars(view: &View, tally: &Tally) -> Markup {
         clippy::cast_precision_loss,
         reason = "counts of records lie far below 2^53"
     )]
-    let top = linear_top(most.unwrap_or(0) as f64).max(1.0);
+    let top = most.unwrap_or(0).max(1) as f64;
     let ticks = [1.0, 0.0].map(|share| (HEIGHT * (1.0 - share), format::number(top * share)));
     let content = html! {
         g.bars { @for (slot, levels) in &tally.bars {
@@ -76,7 +76,7 @@ pub(super) fn bars(view: &View, tally: &Tally) -> Markup {
                 @for (index, sum) in sums.iter().enumerate().rev().filter(|(_, sum)| **sum > 0) {
                     li { span class={ "swatch bar " (level(index).to_ascii_lowercase()) } {}
                         @if index > 0 { a href=(view.address.clone().with("severity", level(index))) title={ "At least " (level(index)) } { (level(index).to_ascii_lowercase()) } }
-                        @else { "unspecified" }
+                        @else { "unset" }
                         b { (format::count(*sum)) }
                     }
                 }
@@ -103,6 +103,9 @@ fn stacked(levels: &[i64], top: f64) -> impl Iterator<Item = (usize, (f64, f64))
     })
 }
 
+/// Parameter, title, values with their counts.
+type Facet<'a> = (&'static str, &'static str, &'a [(String, i64)]);
+
 /// The values that narrow the search, with their counts.
 pub(super) fn facets(view: &View, tally: &Tally) -> Markup {
     let Facets {
@@ -112,9 +115,9 @@ pub(super) fn facets(view: &View, tally: &Tally) -> Markup {
         file,
         container,
     } = &tally.facets;
-    let all: [(&str, &str, &[(String, i64)]); 5] = [
+    let all: [Facet<'_>; 5] = [
         ("service", "Service", service),
-        ("severity", "Level", severity),
+        ("severity", "At least", severity),
         ("event", "Event", event),
         ("container", "Container", container),
         ("file", "File", file),
@@ -144,7 +147,8 @@ fn choice(view: &View, name: &str, value: &str, count: i64) -> Markup {
         view.address.clone().with(name, value)
     };
     html! {
-        @if name == "severity" && value == "UNSPECIFIED" { span.value { (value) } span.muted { (format::count(count)) } }
+        // No search asks for records without a level.
+        @if name == "severity" && value == "UNSPECIFIED" { span.value { "unset" } span.muted { (format::count(count)) } }
         @else {
             a href=(address) aria-current=[is_chosen.then_some("true")] data-testid="facet" title=(value) {
                 span.value { (value) } span.muted { (format::count(count)) }

@@ -129,7 +129,7 @@ fn of_label(view: &View, chosen: &Chosen, label: &str, values: &BTreeMap<&str, u
     html! {
         div.label data-testid="label" {
             h3 { (label) " "
-                a.split href=(chosen.toggled(view, label)) data-testid="split" { @if chosen.is_by(label) { "split by it, undo" } @else { "split by it" } }
+                a.split href=(chosen.toggled(view, label)) data-testid="split" { @if chosen.is_by(label) { "undo the split" } @else { "split by it" } }
             }
             ul { @for (value, count) in by_count.iter().take(VALUES) {
                 li { (chosen.narrowing(view, label, value)) span.muted { (count) } }

@@ -143,7 +143,7 @@ fn card(view: &View, name: &str, hops: &[&Hop], seconds: f64) -> Markup {
                 @let lost: f64 = hops.iter().map(|hop| hop.lost()).sum();
                 @let through = sum(|hop| hop.counts.sent).or(sum(|hop| hop.counts.accepted));
                 div.flow {
-                    span.signal { (signal.map_or("waiting", |signal| signal.name())) }
+                    span.signal { (signal.map_or("in hand", |signal| signal.name())) }
                     @if let Some(through) = through { b { (format::rate(through / seconds)) } }
                     @if lost > 0.0 { span.failed { (items(lost)) " lost" } }
                     @if let Some(refused) = sum(|hop| hop.counts.refused).filter(|refused| *refused > 0.0 && lost == 0.0) {
@@ -175,7 +175,7 @@ fn waiting(hops: &[&Hop]) -> Markup {
         }
         @if bytes.is_some() || seconds.is_some() {
             span.lag.late[seconds.is_some_and(|seconds| seconds >= LATE_SECONDS)] {
-                @if let Some(bytes) = bytes { (format::bytes(bytes)) " wait " }
+                @if let Some(bytes) = bytes { (format::bytes(bytes)) " waiting" @if seconds.is_some() { ", " } }
                 @if let Some(seconds) = seconds { (format::duration(seconds)) " behind" }
             }
         }
