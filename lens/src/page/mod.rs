@@ -1,6 +1,6 @@
-//! The server-rendered page: services, traces, logs, hosts and containers, and the jumps between them. The whole state of a page is in its
-//! address; it works without scripts and asks nothing of any other host. All telemetry is text that maud escapes, and the
-//! content security policy would refuse it if it were not.
+//! The server-rendered page: services, metrics, traces, logs, the pipeline, hosts and containers, and the jumps between them.
+//! The whole state of a page is in its address; it works without scripts and asks nothing of any other host. All telemetry is
+//! text that maud escapes, and the content security policy would refuse it if it were not.
 
 mod address;
 mod assets;

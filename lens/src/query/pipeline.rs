@@ -11,7 +11,7 @@ use sqlx::SqlitePool;
 
 use super::QueryError;
 use super::metrics;
-use super::names::{Family, Kind as Metric};
+use super::names::Family;
 use super::pipeline_sources::{Counts, Field, SOURCES, Source};
 use super::selection::Selection;
 use super::series::{Filter, Labels};
@@ -93,12 +93,10 @@ impl Hop {
             dropped, failed, ..
         } = self.counts;
         match self.kind {
-            // What a processor leaves out it was told to.
-            HopKind::CollectorProcessor => 0.0,
-            // Requests, which are sent again.
+            // A receiver told its sender, and what a processor leaves out it was told to.
+            HopKind::CollectorReceiver | HopKind::CollectorProcessor => 0.0,
+            // What failed are requests, which are sent again.
             HopKind::Lens => self.counts.refused.unwrap_or(0.0),
-            // What a receiver could not hand on it has told its sender.
-            HopKind::CollectorReceiver => 0.0,
             HopKind::Sdk | HopKind::Agent | HopKind::CollectorExporter => {
                 dropped.unwrap_or(0.0) + failed.unwrap_or(0.0)
             }
@@ -198,7 +196,6 @@ async fn values(
             .map(|(labels, total)| (labels, total.count.round()));
         return Ok(counted.collect());
     }
-    debug_assert_eq!(family.kind, Metric::Gauge);
     let until_ms = selection.steps.until_ms;
     let stands_ms = STANDS_MS.max(selection.steps.step_ms * 2);
     let last = selection
