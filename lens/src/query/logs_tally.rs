@@ -68,7 +68,7 @@ impl Slots {
         let round = ROUND_SECONDS
             .into_iter()
             .map(|seconds| seconds * NANOS_PER_SECOND);
-        let mut steps = round.filter(|step_ns| length_ns / step_ns < USUAL_SLOTS);
+        let mut steps = round.filter(|step_ns| length_ns / step_ns <= USUAL_SLOTS);
         let day_ns = 86_400 * NANOS_PER_SECOND;
         let step_ns = steps
             .next()
@@ -252,13 +252,13 @@ mod tests {
     fn slots_are_round_and_few() {
         let minute = 60 * NANOS_PER_SECOND;
         let range = Range {
-            since_ns: 100 * minute + 1,
+            since_ns: 100 * minute,
             until_ns: 115 * minute,
         };
         let expected = Slots {
             start_ns: 100 * minute,
-            step_ns: 30 * NANOS_PER_SECOND,
-            count: 31,
+            step_ns: 15 * NANOS_PER_SECOND,
+            count: 61,
         };
         assert_eq!(Slots::cut(range), expected);
     }
