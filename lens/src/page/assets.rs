@@ -30,6 +30,8 @@ pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
             include_str!("../../assets/css/machines.css"),
             include_str!("../../assets/css/traces.css"),
             include_str!("../../assets/css/logs.css"),
+            include_str!("../../assets/css/metrics.css"),
+            include_str!("../../assets/css/pipeline.css"),
         ),
     )
 });
@@ -42,6 +44,7 @@ pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
             include_str!("../../assets/js/live.js"),
             include_str!("../../assets/js/charts.js"),
             include_str!("../../assets/js/traces.js"),
+            include_str!("../../assets/js/logs.js"),
         ),
     )
 });

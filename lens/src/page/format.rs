@@ -164,6 +164,19 @@ pub(super) fn count(number: i64) -> String {
     format!("{sign}{}", groups.join(","))
 }
 
+/// A number of no unit: `12,345`, or with three significant digits.
+#[expect(clippy::cast_possible_truncation, reason = "whole, and below 2^53")]
+pub(super) fn number(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        return count(value as i64);
+    }
+    let sign = if value < 0.0 { "-" } else { "" };
+    match value.abs() {
+        v if v < 0.01 => format!("{value:.1e}"),
+        v => format!("{sign}{}", digits(v)),
+    }
+}
+
 /// `1 span`, `2 spans`.
 pub(super) fn counted(number: i64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
@@ -310,5 +323,9 @@ mod tests {
             ["0", "999", "1,000", "-12,345,678"]
         );
         assert_eq!(counted(1, "span"), "1 span");
+        assert_eq!(
+            [0.0, 12_345.0, 0.5, -12.345, 0.000_12].map(number),
+            ["0", "12,345", "0.50", "-12.3", "1.2e-4"]
+        );
     }
 }

@@ -1,6 +1,6 @@
-//! The server-rendered page: services, traces, logs, hosts and containers, and the jumps between them. The whole state of a page is in its
-//! address; it works without scripts and asks nothing of any other host. All telemetry is text that maud escapes, and the
-//! content security policy would refuse it if it were not.
+//! The server-rendered page: services, metrics, traces, logs, the pipeline, hosts and containers, and the jumps between them.
+//! The whole state of a page is in its address; it works without scripts and asks nothing of any other host. All telemetry is
+//! text that maud escapes, and the content security policy would refuse it if it were not.
 
 mod address;
 mod assets;
@@ -15,9 +15,15 @@ mod host;
 mod hosts;
 mod layout;
 mod logs;
+mod logs_context;
+mod logs_facets;
 mod machines;
 mod map;
+mod metric;
+mod metric_labels;
+mod metrics;
 mod parts;
+mod pipeline;
 mod search;
 mod service;
 mod services;
@@ -55,6 +61,10 @@ pub fn router(state: AppState) -> Router {
         .route("/traces/compare", get(trace_compare::page))
         .route("/traces/{trace_id}", get(trace::page))
         .route("/logs", get(logs::page))
+        .route("/logs/{id}", get(logs_context::page))
+        .route("/metrics", get(metrics::page))
+        .route("/metrics/{name}", get(metric::page))
+        .route("/pipeline", get(pipeline::page))
         .route("/hosts", get(hosts::page))
         .route("/hosts/{name}", get(host::page))
         .route("/containers", get(containers::page))

@@ -194,6 +194,8 @@ fn latency_chart(
         return html! { p.note { "No requests in this range." } };
     }
     latency(&Latency {
+        title: "Duration of requests over time",
+        unit: Unit::Seconds,
         range: view.range,
         step_ms: shown.steps.step_ms,
         steps: &steps,

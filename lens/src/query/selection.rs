@@ -136,6 +136,11 @@ impl Selection {
         }
     }
 
+    /// The labels of each series, without `le`.
+    pub fn labels(&self) -> impl Iterator<Item = &Labels> {
+        self.series.iter().map(|(series, _)| &series.labels)
+    }
+
     /// Label sets of the groups that `by` makes; a label that a series lacks is left out of its group's set.
     fn groups(
         &self,

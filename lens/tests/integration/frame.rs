@@ -13,7 +13,7 @@ use crate::seed::{SeededLens, log_record, resource, server_span, span_id, trace_
 use crate::webdriver::{console, with_browser};
 
 /// Every page, as the sample fills it.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 18] = [
     "/?since=30m",
     "/services?since=30m",
     "/services/auth?since=30m",
@@ -25,6 +25,10 @@ const PAGES: [&str; 14] = [
     "/traces?attribute=a=b&route=/nowhere",
     "/traces/compare",
     "/logs?since=30m",
+    "/logs?since=30m&service=auth&severity=WARN&q=a",
+    "/metrics?since=30m",
+    "/metrics/http_server_request_duration_seconds?since=30m&by=http_route",
+    "/pipeline?since=30m",
     "/hosts?since=30m",
     "/containers?since=30m",
     "/no/such/page",
@@ -265,6 +269,8 @@ async fn every_page_is_accessible_in_both_themes_wide_and_narrow() {
                 "/services",
                 "/traces",
                 "/logs",
+                "/metrics",
+                "/pipeline",
                 "/hosts",
                 "/containers",
             ]

@@ -106,7 +106,9 @@ fn levels(chart: &Chart) -> Vec<Level> {
 fn top(unit: Unit, max: f64, limit: Option<f64>) -> f64 {
     let free = match unit {
         Unit::Bytes | Unit::BytesPerSecond => binary_top(max),
-        Unit::Ratio | Unit::PerSecond | Unit::Cpus => linear_top(max),
+        Unit::Ratio | Unit::PerSecond | Unit::Cpus | Unit::Seconds | Unit::Number => {
+            linear_top(max)
+        }
     };
     match limit {
         Some(limit) if max <= limit => limit,
@@ -167,23 +169,28 @@ fn readouts(chart: &Chart, time: TimeScale) -> Markup {
     }
 }
 
-fn label_of(unit: Unit) -> fn(f64) -> String {
+/// Writes a value of the unit.
+pub(in crate::page) fn label_of(unit: Unit) -> fn(f64) -> String {
     match unit {
         Unit::Ratio => format::percent,
         Unit::Bytes => format::bytes,
         Unit::BytesPerSecond => |value| format::bytes_rate_or_dash(Some(value)),
         Unit::PerSecond => format::rate,
         Unit::Cpus => format::cpus,
+        Unit::Seconds => format::duration,
+        Unit::Number => format::number,
     }
 }
 
-fn round_label_of(unit: Unit) -> fn(f64) -> String {
+/// Writes a round value of the unit, for an axis.
+pub(super) fn round_label_of(unit: Unit) -> fn(f64) -> String {
     match unit {
         Unit::Ratio => format::round_percent,
         Unit::Bytes => format::round_bytes,
         Unit::BytesPerSecond => |value| format!("{}/s", format::round_bytes(value)),
         Unit::PerSecond => format::round_rate,
-        Unit::Cpus => |value| ((value * 1e4).round() / 1e4).to_string(),
+        Unit::Seconds => format::round_duration,
+        Unit::Cpus | Unit::Number => |value| ((value * 1e4).round() / 1e4).to_string(),
     }
 }
 
