@@ -30,6 +30,12 @@ pub enum ApiError {
         /// As asked.
         trace_id: TraceId,
     },
+    /// No such log record is stored: 404.
+    #[error("no log record `{id}` is stored; it may be older than what is kept")]
+    UnknownLog {
+        /// As asked.
+        id: String,
+    },
     /// Nothing of this host is stored: 404.
     #[error(
         "nothing of a host `{name}` is stored; /api/hosts lists those that were seen in a range"
@@ -64,6 +70,7 @@ impl ApiError {
             Self::Parameter(_) => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::UnknownMetric { .. } => (StatusCode::NOT_FOUND, "unknown_metric"),
             Self::UnknownTrace { .. } => (StatusCode::NOT_FOUND, "unknown_trace"),
+            Self::UnknownLog { .. } => (StatusCode::NOT_FOUND, "unknown_log"),
             Self::UnknownHost { .. } => (StatusCode::NOT_FOUND, "unknown_host"),
             Self::UnknownContainer { .. } => (StatusCode::NOT_FOUND, "unknown_container"),
             Self::UnknownAddress { .. } => (StatusCode::NOT_FOUND, "unknown_address"),

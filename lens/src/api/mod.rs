@@ -6,6 +6,7 @@ mod error;
 mod machines;
 mod metrics;
 mod params;
+mod pipeline;
 mod traces;
 
 use axum::Router;
@@ -14,7 +15,7 @@ use axum::routing::get;
 pub use error::ApiError;
 pub(crate) use params::trace_id_of_path;
 pub use params::{ParameterError, Params};
-pub(crate) use traces::log_range;
+pub(crate) use traces::{TRACE_FILTERS, log_range, wanted_traces};
 
 use crate::AppState;
 
@@ -32,6 +33,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/traces", get(traces::traces))
         .route("/api/traces/{trace_id}", get(traces::trace))
         .route("/api/logs", get(traces::logs))
+        .route("/api/pipeline", get(pipeline::hops))
         .route("/api/{*rest}", get(error::no_such_address))
         .with_state(state)
 }

@@ -10,6 +10,7 @@ use opentelemetry::{SpanId, TraceId};
 use crate::query::logs::severity_of;
 use crate::query::series::Filter;
 use crate::query::time::{self, DEFAULT_SINCE, Range};
+use crate::query::trace_attributes::Condition;
 use crate::query::traces::Outcome;
 use crate::query::{ids, names};
 
@@ -165,12 +166,31 @@ impl Params {
 
     /// `trace_id`.
     pub fn trace_id(&self) -> Result<Option<TraceId>, ParameterError> {
-        self.read("trace_id", TRACE_ID, ids::parse_trace_id)
+        self.trace("trace_id")
+    }
+
+    /// A trace id.
+    pub fn trace(&self, name: &'static str) -> Result<Option<TraceId>, ParameterError> {
+        self.read(name, TRACE_ID, ids::parse_trace_id)
     }
 
     /// A span id.
     pub fn span_id(&self, name: &'static str) -> Result<Option<SpanId>, ParameterError> {
         self.read(name, "16 hex digits", ids::parse_span_id)
+    }
+
+    /// Span ids, separated by commas.
+    pub fn span_ids(&self, name: &'static str) -> Result<Vec<SpanId>, ParameterError> {
+        let read = |text: &str| text.split(',').map(ids::parse_span_id).collect();
+        let expected = "a list of 16 hex digits each, separated by commas";
+        Ok(self.read(name, expected, read)?.unwrap_or_default())
+    }
+
+    /// `attribute`: `key=value`, separated by spaces.
+    pub fn attributes(&self) -> Result<Vec<Condition>, ParameterError> {
+        let expected = "a list such as `db.system.name=sqlite user.name=\"Ada L.\"`";
+        let read = self.read("attribute", expected, Condition::parse_all)?;
+        Ok(read.unwrap_or_default())
     }
 
     /// `status`.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{ApiError, Params, trace_id_of_path};
 use crate::AppState;
 use crate::query::time::{self, Range};
+use crate::query::trace_attributes::Condition;
 use crate::query::{logs, trace, traces};
 
 /// Traces or records listed when no limit is given.
@@ -16,26 +17,41 @@ pub(super) async fn traces(
     State(state): State<AppState>,
     params: Params,
 ) -> Result<Json<traces::Found>, ApiError> {
-    let params = params.only(&[
-        "service",
-        "route",
-        "status",
-        "min_duration",
-        "since",
-        "until",
-        "limit",
-    ])?;
-    let wanted = traces::Wanted {
+    let params = params.only(&[&TRACE_FILTERS[..], &["since", "until", "limit"]].concat())?;
+    let attributes = params.attributes()?;
+    let wanted = wanted_traces(&params, &attributes, params.range()?)?;
+    Ok(Json(traces::search(state.store.readers(), wanted).await?))
+}
+
+/// The parameters of [`wanted_traces`] but for the range and the limit.
+pub(crate) const TRACE_FILTERS: [&str; 6] = [
+    "service",
+    "route",
+    "status",
+    "min_duration",
+    "max_duration",
+    "attribute",
+];
+
+/// What a search for traces is asked; `attributes` are those of `params`.
+pub(crate) fn wanted_traces<'a>(
+    params: &'a Params,
+    attributes: &'a [Condition],
+    range: Range,
+) -> Result<traces::Wanted<'a>, ApiError> {
+    let nanoseconds = |name| -> Result<Option<i64>, ApiError> {
+        Ok(params.duration(name)?.map(time::nanoseconds))
+    };
+    Ok(traces::Wanted {
         service: params.text("service"),
         route: params.text("route"),
         outcome: params.outcome()?,
-        min_duration_ns: params
-            .duration("min_duration")?
-            .map_or(0, time::nanoseconds),
-        range: params.range()?,
+        min_duration_ns: nanoseconds("min_duration")?.unwrap_or(0),
+        max_duration_ns: nanoseconds("max_duration")?.unwrap_or(i64::MAX),
+        attributes,
+        range,
         limit: usize::try_from(params.limit(USUAL_LIMIT)?).unwrap_or(usize::MAX),
-    };
-    Ok(Json(traces::search(state.store.readers(), wanted).await?))
+    })
 }
 
 pub(super) async fn trace(
@@ -65,6 +81,7 @@ pub(super) async fn logs(
         "host",
         "container",
         "file",
+        "event",
         "severity",
         "q",
         "since",
@@ -79,6 +96,7 @@ pub(super) async fn logs(
         host: params.text("host"),
         container: params.text("container"),
         file: params.text("file"),
+        event: params.text("event"),
         min_severity: params.min_severity()?,
         text: params.text("q"),
         range: log_range(&params, trace_id.is_some())?,

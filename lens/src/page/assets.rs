@@ -1,5 +1,5 @@
 //! The style sheet, the script and the icon, compiled in. Their paths carry a digest of their content, so a browser may keep
-//! them for ever.
+//! them for ever. Sheet and script are written as one file for each part of the page and served as one.
 
 use std::sync::LazyLock;
 
@@ -21,14 +21,31 @@ pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "css",
         "text/css; charset=utf-8",
-        include_str!("../../assets/lens.css"),
+        concat!(
+            include_str!("../../assets/css/tokens.css"),
+            include_str!("../../assets/css/base.css"),
+            include_str!("../../assets/css/frame.css"),
+            include_str!("../../assets/css/charts.css"),
+            include_str!("../../assets/css/overview.css"),
+            include_str!("../../assets/css/machines.css"),
+            include_str!("../../assets/css/traces.css"),
+            include_str!("../../assets/css/logs.css"),
+            include_str!("../../assets/css/metrics.css"),
+            include_str!("../../assets/css/pipeline.css"),
+        ),
     )
 });
 pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
         "js",
         "text/javascript; charset=utf-8",
-        include_str!("../../assets/lens.js"),
+        concat!(
+            include_str!("../../assets/js/frame.js"),
+            include_str!("../../assets/js/live.js"),
+            include_str!("../../assets/js/charts.js"),
+            include_str!("../../assets/js/traces.js"),
+            include_str!("../../assets/js/logs.js"),
+        ),
     )
 });
 pub(super) static ICON: LazyLock<Asset> = LazyLock::new(|| {

@@ -42,6 +42,7 @@ pub(super) async fn page(
         host: None,
         container: Some(&used.container.id),
         file: None,
+        event: None,
         min_severity: 0,
         text: None,
         range: Range {

@@ -29,7 +29,7 @@ impl IntoResponse for PageError {
             section.empty {
                 h1 { (title) }
                 p { (self.0) }
-                p { a href="/" { "To the services" } }
+                p { a href="/" { "To the overview" } }
             }
         };
         (status, layout::bare(title, &content)).into_response()

@@ -164,6 +164,19 @@ pub(super) fn count(number: i64) -> String {
     format!("{sign}{}", groups.join(","))
 }
 
+/// A number of no unit: `12,345`, or with three significant digits.
+#[expect(clippy::cast_possible_truncation, reason = "whole, and below 2^53")]
+pub(super) fn number(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        return count(value as i64);
+    }
+    let sign = if value < 0.0 { "-" } else { "" };
+    match value.abs() {
+        v if v < 0.01 => format!("{value:.1e}"),
+        v => format!("{sign}{}", digits(v)),
+    }
+}
+
 /// `1 span`, `2 spans`.
 pub(super) fn counted(number: i64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
@@ -173,6 +186,25 @@ pub(super) fn counted(number: i64, noun: &str) -> String {
 /// `12:31:05.250`.
 pub(super) fn clock(time_ns: i64) -> String {
     strftime(time_ns, "%H:%M:%S%.3f")
+}
+
+/// `12:31:05`, with the day before it when that is not the day of `now_ns`: `11-23 12:31:05`.
+pub(super) fn moment(time_ns: i64, now_ns: i64) -> String {
+    let day = |time_ns| strftime(time_ns, "%F");
+    let is_today = day(time_ns) == day(now_ns);
+    strftime(
+        time_ns,
+        if is_today {
+            "%H:%M:%S"
+        } else {
+            "%m-%d %H:%M:%S"
+        },
+    )
+}
+
+/// As a field for date and time has it: `2026-11-24T12:31:05`.
+pub(super) fn field(time_ns: i64) -> String {
+    strftime(time_ns, "%FT%H:%M:%S")
 }
 
 /// A tick of a time axis: to the minute where the ticks lie minutes apart.
@@ -291,5 +323,9 @@ mod tests {
             ["0", "999", "1,000", "-12,345,678"]
         );
         assert_eq!(counted(1, "span"), "1 span");
+        assert_eq!(
+            [0.0, 12_345.0, 0.5, -12.345, 0.000_12].map(number),
+            ["0", "12,345", "0.50", "-12.3", "1.2e-4"]
+        );
     }
 }

@@ -43,7 +43,7 @@ fn table(view: &View, hosts: &[Host]) -> Markup {
             tbody {
                 @for host in hosts {
                     @let usage = &host.usage;
-                    tr data-testid="host" {
+                    tr data-testid="host" data-key=(host.name) {
                         td.name { a href=(machines::host_link(view, &host.name)) { (host.name) } }
                         td.spark { (lines::sparkline(view.range, usage.step_ms, &machines::pairs(&usage.cpu_points))) }
                         (number("Busy", &format::percent_or_dash(usage.cpu_ratio)))

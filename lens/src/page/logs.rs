@@ -9,12 +9,12 @@ use super::error::PageError;
 use super::layout::{self, Section};
 use super::parts::{self, Colours};
 use super::view::View;
-use super::{format, machines};
+use super::{format, logs_facets, machines};
 use crate::AppState;
 use crate::api::{Params, log_range};
 use crate::model::UNKNOWN_SERVICE;
 use crate::query::logs::{self, LEVELS, LogRecord, Wanted};
-use crate::query::services;
+use crate::query::{logs_tally, services};
 
 const LIMIT: i64 = 200;
 
@@ -33,6 +33,7 @@ pub(super) async fn page(
             "host",
             "container",
             "file",
+            "event",
             "severity",
             "q",
             "limit",
@@ -48,13 +49,24 @@ pub(super) async fn page(
         host: params.text("host"),
         container: params.text("container"),
         file: params.text("file"),
+        event: params.text("event"),
         min_severity: params.min_severity()?,
         text: params.text("q"),
         range: log_range(params, trace_id.is_some())?,
         limit: params.limit(LIMIT)?,
     };
-    let found = logs::search(pool, wanted).await?;
-    let services = services::names(pool, view.range).await?;
+    // A trace's records are few, and of no range that could be cut.
+    let tally = async {
+        match trace_id {
+            Some(_) => Ok(None),
+            None => logs_tally::tally(pool, wanted).await.map(Some),
+        }
+    };
+    let (found, tally, services) = tokio::try_join!(
+        logs::search(pool, wanted),
+        tally,
+        services::names(pool, view.range),
+    )?;
     let services: Vec<&str> = services.iter().map(String::as_str).collect();
     let content = html! {
         h1 { "Logs" }
@@ -74,8 +86,17 @@ pub(super) async fn page(
             }
         }
         div #logs data-live {
-            @if found.logs.is_empty() { p.note data-testid="empty" { "No log record in this range matches." } }
-            (list(&view, &found.logs))
+            @if found.logs.is_empty() { (nothing(&view, found.searched_since.is_some())) }
+            @match tally.filter(|tally| !tally.bars.is_empty()) {
+                Some(tally) => {
+                    (logs_facets::bars(&view, &tally))
+                    div.log-page {
+                        (logs_facets::facets(&view, &tally))
+                        div.found-logs { (list(&view, &found.logs)) }
+                    }
+                }
+                None => (list(&view, &found.logs)),
+            }
             (parts::searched_since(&view, found.searched_since.as_deref(), "records"))
         }
     };
@@ -86,6 +107,24 @@ pub(super) async fn page(
         trace_id.is_none(),
         &content,
     ))
+}
+
+/// What the page says without records, and what to do.
+fn nothing(view: &View, is_cut: bool) -> Markup {
+    let is_filtered = view.rangeless().any(|(name, _)| name != "live");
+    html! {
+        @if is_cut { p.note data-testid="empty" { "None of the newest records of this range matches." } }
+        @else if is_filtered {
+            (parts::empty(view, "No log record in this range matches", &html! {
+                p { "Take a condition away, or " a href=(view.link("/logs")) { "look at all records" } " of this range." }
+            }))
+        } @else {
+            (parts::empty(view, "No log records in this range", &html! {
+                p { "Programs send them by OTLP, the agent those of files and containers. Start both, with a little traffic:" }
+                pre { code { "trivium up --traffic" } }
+            }))
+        }
+    }
 }
 
 /// Which trace and span the records are of, with the way back and the way to more.
@@ -116,11 +155,12 @@ fn of_machine(params: &Params) -> Markup {
         ("host", "Host", "host.name"),
         ("container", "Container", "name or id"),
         ("file", "File", "path or name"),
+        ("event", "Event", "name"),
     ];
     let is_asked = fields.iter().any(|(name, ..)| params.text(name).is_some());
     html! {
         details.more open[is_asked] {
-            summary { "Host, container, file" }
+            summary { "Host, container, file, event" }
             div { @for (name, label, placeholder) in fields {
                 (parts::field(name, label, params.text(name), placeholder))
             } }
@@ -130,11 +170,16 @@ fn of_machine(params: &Params) -> Markup {
 
 /// The records, each with its details folded.
 pub(super) fn list(view: &View, records: &[LogRecord]) -> Markup {
+    list_marked(view, records, None)
+}
+
+/// The same with one of them marked, by its row id.
+pub(super) fn list_marked(view: &View, records: &[LogRecord], marked: Option<i64>) -> Markup {
     let colours = Colours::of(records.iter().map(writer));
     html! {
         div.logs {
             @for record in records {
-                details.log data-testid="log" {
+                details.log.marked[marked == Some(record.id)] data-testid="log" data-key=(record.id) {
                     summary {
                         time datetime=(record.time) title=(record.time) { (format::clock(record.time_ns)) }
                         span class={ "severity " (record.severity.to_ascii_lowercase()) } {
@@ -159,7 +204,7 @@ pub(super) fn list(view: &View, records: &[LogRecord]) -> Markup {
 }
 
 /// Who wrote it: its service, or where an agent found it, as most files and many containers belong to no named service.
-fn writer(record: &LogRecord) -> &str {
+pub(super) fn writer(record: &LogRecord) -> &str {
     if record.service != UNKNOWN_SERVICE {
         return &record.service;
     }
@@ -172,6 +217,14 @@ fn writer(record: &LogRecord) -> &str {
         .unwrap_or(&record.service)
 }
 
+/// The file it was read from.
+pub(super) fn file(record: &LogRecord) -> Option<&str> {
+    record
+        .attributes
+        .get("log.file.path")
+        .and_then(Value::as_str)
+}
+
 fn detail(view: &View, record: &LogRecord) -> Markup {
     html! {
         div.detail {
@@ -182,9 +235,10 @@ fn detail(view: &View, record: &LogRecord) -> Markup {
                 @if let Some(trace_id) = record.trace_id { span { "trace " code { (trace_id) } } }
                 @if let Some(span_id) = record.span_id { span { "span " code { (span_id) } } }
                 (machines::where_it_ran(&record.resource, record.time_ns))
-                @if let Some(file) = record.attributes.get("log.file.path").and_then(Value::as_str) {
+                @if let Some(file) = file(record) {
                     span { "file " a href=(view.link("/logs").with("file", file)) { (file) } }
                 }
+                span { a href=(view.link("/logs").segment(&record.id.to_string())) data-testid="log-context" { "before and after" } }
             }
             (parts::attributes("Attributes", &record.attributes))
             (parts::attributes("Resource", &record.resource))

@@ -33,6 +33,19 @@ fn words(chart: &Chart, of_host: bool) -> (&'static str, &'static str, &'static 
         ("memory", false) => ("Memory", "container.memory.usage", "limit"),
         ("network", false) => ("Network", "container.network.io", ""),
         ("disk", false) => ("Disks", "container.disk.io", ""),
+        ("process-cpu", _) => ("CPUs in use", "process.cpu.time", ""),
+        ("process-memory", _) => ("Memory", "process.memory.usage", ""),
+        ("workers", _) => (
+            "Runtime: workers",
+            "tokio.worker.busy_duration",
+            "all workers",
+        ),
+        ("tasks", _) => ("Runtime: tasks", "tokio.alive_tasks", ""),
+        ("pool", _) => (
+            "Database connections",
+            "db.client.connection.count",
+            "at most",
+        ),
         (name, _) => (name, name, "limit"),
     }
 }
@@ -161,7 +174,7 @@ pub(super) fn container_table(view: &View, listing: &Listing, with_host: bool) -
 fn container_row(view: &View, used: &Used, step_ms: i64, with_host: bool) -> Markup {
     let Used { container, usage } = used;
     html! {
-        tr data-testid="container" {
+        tr data-testid="container" data-key=(container.id) {
             td.name {
                 a href=(container_link(view, &container.id)) { (container.name) }
                 @if let Some(image) = &container.image { span.sub { (image) } }

@@ -1,9 +1,10 @@
-//! The server-rendered page: services, traces, logs, hosts and containers, and the jumps between them. The whole state of a page is in its
-//! address; it works without scripts and asks nothing of any other host. All telemetry is text that maud escapes, and the
-//! content security policy would refuse it if it were not.
+//! The server-rendered page: services, metrics, traces, logs, the pipeline, hosts and containers, and the jumps between them.
+//! The whole state of a page is in its address; it works without scripts and asks nothing of any other host. All telemetry is
+//! text that maud escapes, and the content security policy would refuse it if it were not.
 
 mod address;
 mod assets;
+mod changes;
 mod chart;
 mod container;
 mod containers;
@@ -14,13 +15,26 @@ mod host;
 mod hosts;
 mod layout;
 mod logs;
+mod logs_context;
+mod logs_facets;
 mod machines;
+mod map;
+mod metric;
+mod metric_labels;
+mod metrics;
 mod parts;
+mod pipeline;
+mod search;
 mod service;
+mod services;
+mod timemenu;
 mod trace;
+mod trace_compare;
 mod traces;
+mod traces_chart;
 mod view;
 mod waterfall;
+mod waterfall_detail;
 
 use axum::Router;
 use axum::middleware::map_response;
@@ -40,10 +54,17 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(home::page))
+        .route("/search", get(search::page))
+        .route("/services", get(services::page))
         .route("/services/{name}", get(service::page))
         .route("/traces", get(traces::page))
+        .route("/traces/compare", get(trace_compare::page))
         .route("/traces/{trace_id}", get(trace::page))
         .route("/logs", get(logs::page))
+        .route("/logs/{id}", get(logs_context::page))
+        .route("/metrics", get(metrics::page))
+        .route("/metrics/{name}", get(metric::page))
+        .route("/pipeline", get(pipeline::page))
         .route("/hosts", get(hosts::page))
         .route("/hosts/{name}", get(host::page))
         .route("/containers", get(containers::page))

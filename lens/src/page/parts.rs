@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::address::Address;
 use super::format;
-use super::view::View;
+use super::view::{SHARED, View};
 use crate::query::traces::{Status, Summary};
 
-/// Colours of services, in `lens.css` as `service0` to `service7`.
+/// Colours of services, in `tokens.css` as `service0` to `service7`.
 const COLOURS: usize = 8;
 
 /// The colours of the services on one page: by name, so that a service keeps its colour from page to page, and
@@ -88,7 +88,7 @@ pub(super) fn attributes(title: &str, attributes: &Value) -> Markup {
 }
 
 /// A JSON value as people write it: a string without its quotation marks.
-fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)
@@ -102,6 +102,11 @@ pub(super) fn trace_link(view: &View, trace_id: &impl ToString) -> Address {
 
 /// A list of traces with a bar for each duration.
 pub(super) fn trace_list(view: &View, traces: &[Summary]) -> Markup {
+    trace_choice(traces, &|trace| trace_link(view, &trace.trace_id))
+}
+
+/// The same with another link than that to the trace.
+pub(super) fn trace_choice(traces: &[Summary], link: &dyn Fn(&Summary) -> Address) -> Markup {
     let colours = Colours::of(
         traces
             .iter()
@@ -112,10 +117,10 @@ pub(super) fn trace_list(view: &View, traces: &[Summary]) -> Markup {
         .map(|trace| trace.duration_seconds)
         .fold(f64::MIN_POSITIVE, f64::max);
     html! {
-        ol.traces {
+        ol.traces data-hold {
             @for trace in traces {
-                li {
-                    a href=(trace_link(view, &trace.trace_id)) data-testid="trace" {
+                li data-key=(trace.trace_id) {
+                    a href=(link(trace)) data-testid="trace" {
                         time datetime=(trace.start) title=(trace.start) { (format::clock(trace.start_ns)) }
                         (status(trace.http_status, trace.status))
                         span.name { (trace.name) }
@@ -197,8 +202,34 @@ pub(super) fn field(name: &str, label: &str, value: Option<&str>, placeholder: &
 /// The parameters of the range, kept by a filter form.
 pub(super) fn kept_range(view: &View) -> Markup {
     html! {
-        @for name in ["since", "until", "live"] {
+        @for name in SHARED {
             @if let Some(value) = view.params.text(name) { input type="hidden" name=(name) value=(value); }
         }
+    }
+}
+
+/// What a page says that has nothing to show in its range: what that means, and what to do about it. The way to a longer
+/// range is offered where there is one.
+pub(super) fn empty(view: &View, title: &str, next: &Markup) -> Markup {
+    html! {
+        section.empty.small data-testid="empty" {
+            h2 { (title) }
+            (next)
+            @if view.range.seconds() < 86_400.0 {
+                p { a href=(view.ranged("24h", None)) { "Look at the last 24 hours" } }
+            }
+        }
+    }
+}
+
+/// How to get something to look at.
+pub(super) fn start_something() -> Markup {
+    html! {
+        p { "lens shows what programs send through the Collector. Start everything, with a little traffic:" }
+        pre { code { "trivium up --traffic" } }
+        p { "or ask the demo service something yourself:" }
+        pre { code { "curl -i http://127.0.0.1:8000/" } }
+        p { "or let a program of yours send OTLP:" }
+        pre { code { "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 your-program" } }
     }
 }

@@ -6,14 +6,12 @@ use super::address::Address;
 use crate::api::{ApiError, Params};
 use crate::query::time::{self, Range};
 
-/// The ranges that the picker offers.
-pub(super) const RANGES: [&str; 5] = ["5m", "15m", "1h", "6h", "24h"];
 /// The range of an address that names none.
 const USUAL_RANGE: &str = "15m";
 /// Shown before and after the moment that `at` marks.
 const AROUND_NS: (i64, i64) = (10 * 60 * 1_000_000_000, 5 * 60 * 1_000_000_000);
 /// Parameters that all pages share.
-const SHARED: [&str; 3] = ["since", "until", "live"];
+pub(super) const SHARED: [&str; 3] = ["since", "until", "live"];
 
 /// The state of a page.
 #[derive(Debug, Clone)]
@@ -62,7 +60,13 @@ impl View {
         Ok((view, at_ns))
     }
 
-    /// The range as the picker names it; absent when it does not end now.
+    /// The moment that a page is about which was asked for what was around it.
+    pub(super) fn at_ns(&self) -> Option<i64> {
+        let at = self.params.text("at")?;
+        time::parse_moment(at, self.now_ns)
+    }
+
+    /// How far back a range that ends now goes; absent of one that does not.
     pub(super) fn since(&self) -> Option<&str> {
         self.can_be_live()
             .then(|| self.params.text("since").unwrap_or(USUAL_RANGE))
@@ -78,12 +82,27 @@ impl View {
         self.can_be_live() && self.params.text("live") != Some("off")
     }
 
-    /// Another page with the same range.
+    /// Another page with the same range, live or not as this one.
     pub(super) fn link(&self, path: &str) -> Address {
-        let address = Address::new(path);
-        address
-            .with_some("since", self.params.text("since"))
-            .with_some("until", self.params.text("until"))
+        SHARED
+            .into_iter()
+            .fold(Address::new(path), |address, name| {
+                address.with_some(name, self.params.text(name))
+            })
+    }
+
+    /// This page with another range: `since` and `until` as they stand in an address.
+    pub(super) fn ranged(&self, since: &str, until: Option<&str>) -> Address {
+        let address = self.address.clone().without("at").without("until");
+        address.with("since", since).with_some("until", until)
+    }
+
+    /// The parameters of this page but for those of the range, for a form that sets it.
+    pub(super) fn rangeless(&self) -> impl Iterator<Item = (&str, &str)> {
+        let of_range = ["since", "until", "at"];
+        self.params
+            .pairs()
+            .filter(move |(name, _)| !of_range.contains(name))
     }
 
     /// The page of a service with the same range.

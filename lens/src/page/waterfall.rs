@@ -1,4 +1,6 @@
-//! The spans of a trace as an indented tree with a bar for each, in the order in which they started.
+//! The spans of a trace as an indented tree with a bar for each, in the order in which they started: solid where the span
+//! itself was busy, pale where it waited for its children, underlined where the trace waited for it. What is folded and what
+//! is open stands in the address, so it works without a script; `traces.js` only spares the way to the server.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,175 +8,218 @@ use maud::{Markup, html};
 use opentelemetry::{SpanId, TraceId};
 
 use super::address::Address;
-use super::parts::{self, Colours};
+use super::parts::Colours;
 use super::trace::logs_link;
+use super::view::View;
+use super::waterfall_detail::detail;
 use super::{format, machines};
 use crate::query::time::{rfc3339, seconds};
-use crate::query::trace::{Event, Span};
+use crate::query::trace::Span;
+use crate::query::trace_tree::{Interval, Node, Tree};
 use crate::query::traces::Status;
 
 /// Indentations that are drawn; deeper ones stay at this one, so that names remain readable.
 const MAX_DEPTH: usize = 12;
+/// Spans up to which all details are part of the page; of a larger trace, those of the span that is asked for.
+const DETAILED_SPANS: usize = 300;
+/// What is shorter than this share of the trace, in per cent, would be less than a pixel.
+const VISIBLE_PERCENT: f64 = 0.1;
 
-/// A trace in drawing order.
-pub(super) struct Tree<'a> {
-    rows: Vec<Row<'a>>,
-    /// Start of the earliest span.
-    pub(super) start_ns: i64,
-    /// End of the latest one.
-    pub(super) end_ns: i64,
+/// What the waterfall of a trace shows.
+pub(super) struct Waterfall<'a> {
+    pub(super) trace_id: TraceId,
+    pub(super) tree: &'a Tree<'a>,
+    pub(super) colours: &'a Colours,
+    /// Numbers of log records by span.
+    pub(super) logs: &'a HashMap<SpanId, i64>,
+    pub(super) view: &'a View,
+    /// It is marked, and opened unless it is the root, whose detail would push the spans below it out of sight.
+    pub(super) chosen: Option<SpanId>,
+    /// Spans whose descendants are hidden.
+    pub(super) folded: &'a [SpanId],
 }
 
-struct Row<'a> {
-    span: &'a Span,
-    depth: usize,
-    /// Service and route of the HTTP metric that the span is part of.
-    route: Option<(&'a str, &'a str)>,
-}
-
-impl<'a> Row<'a> {
-    fn below(parent: Option<&Self>, span: &'a Span) -> Self {
-        let own = span
-            .route
-            .as_deref()
-            .map(|route| (span.service.as_str(), route));
-        Self {
-            span,
-            depth: parent.map_or(0, |parent| parent.depth + 1),
-            route: own.or(parent.and_then(|parent| parent.route)),
-        }
-    }
-}
-
-impl<'a> Tree<'a> {
-    /// Orders `spans`, at least one, sorted by start. A span is a root when its parent is not among them; those in a circle of
-    /// parents, which no root leads to, come last.
-    pub(super) fn of(spans: &'a [Span]) -> Self {
-        let stored: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
-        let mut children: HashMap<Option<SpanId>, Vec<&Span>> = HashMap::new();
-        for span in spans {
-            let parent = span.parent_span_id.filter(|parent| stored.contains(parent));
-            children.entry(parent).or_default().push(span);
-        }
-        let mut rows: Vec<Row<'a>> = Vec::with_capacity(spans.len());
-        // Depth first without recursion: a trace may be thousands deep.
-        let roots = children.remove(&None).unwrap_or_default();
-        let mut waiting: Vec<Row<'a>> = roots
-            .into_iter()
-            .rev()
-            .map(|root| Row::below(None, root))
-            .collect();
-        while let Some(row) = waiting.pop() {
-            let below = children.remove(&Some(row.span.span_id)).unwrap_or_default();
-            waiting.extend(
-                below
-                    .into_iter()
-                    .rev()
-                    .map(|child| Row::below(Some(&row), child)),
-            );
-            rows.push(row);
-        }
-        let mut circular: Vec<&Span> = children.into_values().flatten().collect();
-        circular.sort_by_key(|span| span.start_ns);
-        rows.extend(circular.into_iter().map(|span| Row::below(None, span)));
-        Self {
-            rows,
-            start_ns: spans
-                .iter()
-                .map(|span| span.start_ns)
-                .min()
-                .unwrap_or_default(),
-            end_ns: spans
-                .iter()
-                .map(|span| span.start_ns + span.duration_ns)
-                .max()
-                .unwrap_or_default(),
-        }
-    }
-
-    /// The earliest root.
-    pub(super) fn root(&self) -> &'a Span {
-        self.rows[0].span
-    }
-
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a bar needs no more than four digits"
-    )]
-    fn percent(&self, nanoseconds: i64) -> f64 {
-        nanoseconds as f64 / (self.end_ns - self.start_ns).max(1) as f64 * 100.0
-    }
-}
-
-/// Draws the tree. `logs` are the numbers of log records by span; `chosen` is marked, and opened unless it is the root,
-/// whose detail would push the spans below it out of sight.
-pub(super) fn waterfall(
-    trace_id: TraceId,
-    tree: &Tree<'_>,
-    colours: &Colours,
-    logs: &HashMap<SpanId, i64>,
-    chosen: Option<SpanId>,
-) -> Markup {
-    let in_containers = tree.rows.iter().any(|row| container_of(row.span).is_some());
+/// Draws it.
+pub(super) fn waterfall(shown: &Waterfall<'_>) -> Markup {
+    let tree = shown.tree;
+    let in_containers = tree
+        .nodes
+        .iter()
+        .any(|node| container_of(node.span).is_some());
+    let folded = folded(shown);
+    let (hidden, descendants) = (hidden(tree, &folded), descendants(tree));
+    let routes = routes(tree);
     html! {
-        section class={ "waterfall" @if in_containers { " in-containers" } } aria-label="Spans" {
-            div.ruler aria-hidden="true" { span.ticks {
-                @for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
-                    span { (format::duration(seconds(tree.end_ns - tree.start_ns) * share)) }
+        section #waterfall class={ "waterfall" @if in_containers { " in-containers" } } aria-label="Spans" {
+            div.ruler aria-hidden="true" {
+                span { "Span" }
+                span.ticks {
+                    @for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
+                        span { (format::duration(seconds(tree.end_ns - tree.start_ns) * share)) }
+                    }
                 }
+                span.number { "Duration" }
+                span.number { "Self" }
             }
-            }
-            @for row in &tree.rows {
-                @let is_chosen = chosen == Some(row.span.span_id);
-                details class={ "span" @if is_chosen { " chosen" } @if row.span.status == Status::Error { " failed" } }
-                    id={ "span-" (row.span.span_id) } open[is_chosen && row.depth > 0]
-                    data-testid="span" data-span-id=(row.span.span_id) {
-                    summary { (summary(trace_id, tree, row, colours, logs.get(&row.span.span_id).copied())) }
-                    (detail(row.span, tree.start_ns))
+            @for (index, node) in tree.nodes.iter().enumerate() {
+                @let span = node.span;
+                @let is_chosen = shown.chosen == Some(span.span_id);
+                @let is_open = is_chosen && node.depth > 0;
+                details class={ "span" @if is_chosen { " chosen" } @if span.status == Status::Error { " failed" } }
+                    id={ "span-" (span.span_id) } open[is_open] hidden[hidden[index]]
+                    data-testid="span" data-span-id=(span.span_id) data-depth=(node.depth) {
+                    summary {
+                        (label(shown, node, descendants[index], folded.contains(&span.span_id)))
+                        (track(shown, node))
+                        span.duration { (format::duration(span.duration_seconds)) }
+                        span.self title="Time in which none of its children ran" { (format::duration(seconds(node.own_ns()))) }
+                        (jumps(shown, node, routes[index]))
+                    }
+                    @if is_open || tree.nodes.len() <= DETAILED_SPANS { (detail(shown.view, node, tree)) }
+                    @else {
+                        p.detail { a.load href=(shown.view.address.clone().with("span", &span.span_id.to_string())) { "Show its details" } }
+                    }
                 }
             }
         }
+        (legend())
     }
 }
 
-fn summary(
-    trace_id: TraceId,
-    tree: &Tree<'_>,
-    row: &Row<'_>,
-    colours: &Colours,
-    logs: Option<i64>,
-) -> Markup {
-    let Row { span, depth, .. } = row;
-    let left = tree.percent(span.start_ns - tree.start_ns);
-    let width = tree.percent(span.duration_ns);
+/// The spans that are folded: not those above the chosen one, which is to be seen.
+fn folded(shown: &Waterfall<'_>) -> HashSet<SpanId> {
+    let nodes = &shown.tree.nodes;
+    let mut folded: HashSet<SpanId> = shown.folded.iter().copied().collect();
+    let chosen = nodes
+        .iter()
+        .find(|node| Some(node.span.span_id) == shown.chosen);
+    let mut above = chosen.and_then(|node| node.parent);
+    while let Some(index) = above {
+        folded.remove(&nodes[index].span.span_id);
+        above = nodes[index].parent;
+    }
+    folded
+}
+
+/// Which nodes lie below a folded one.
+fn hidden(tree: &Tree<'_>, folded: &HashSet<SpanId>) -> Vec<bool> {
+    let mut hidden: Vec<bool> = Vec::with_capacity(tree.nodes.len());
+    for node in &tree.nodes {
+        let is_below =
+            |parent: usize| hidden[parent] || folded.contains(&tree.nodes[parent].span.span_id);
+        hidden.push(node.parent.is_some_and(is_below));
+    }
+    hidden
+}
+
+/// How many spans lie below each.
+fn descendants(tree: &Tree<'_>) -> Vec<i64> {
+    let mut below = vec![0; tree.nodes.len()];
+    for (index, node) in tree.nodes.iter().enumerate().rev() {
+        if let Some(parent) = node.parent {
+            below[parent] += below[index] + 1;
+        }
+    }
+    below
+}
+
+/// Service and route of the HTTP metric that each span is part of: its own, or that of a span above it.
+fn routes<'a>(tree: &Tree<'a>) -> Vec<Option<(&'a str, &'a str)>> {
+    let mut routes: Vec<Option<(&str, &str)>> = Vec::with_capacity(tree.nodes.len());
+    for node in &tree.nodes {
+        let own = node.span.route.as_deref();
+        let own = own.map(|route| (node.span.service.as_str(), route));
+        routes.push(own.or(node.parent.and_then(|parent| routes[parent])));
+    }
+    routes
+}
+
+fn label(shown: &Waterfall<'_>, node: &Node<'_>, below: i64, is_folded: bool) -> Markup {
+    let span = node.span;
     html! {
-        span class={ "label depth" (depth.min(&MAX_DEPTH)) } {
-            (colours.name(&span.service))
+        span class={ "label depth" (node.depth.min(MAX_DEPTH)) } {
+            @if below > 0 {
+                a.fold href=(toggled(shown, span.span_id)) data-below=(format::count(below)) data-folded[is_folded]
+                    aria-label={ "Fold or unfold the " (format::counted(below, "span")) " below " (span.name) } {}
+            } @else { span.leaf {} }
+            (shown.colours.name(&span.service))
             span.name { (span.name) }
             @if span.status == Status::Error { span.status.failed { "error" } }
         }
+    }
+}
+
+/// The address with the span folded, or not any more.
+fn toggled(shown: &Waterfall<'_>, span: SpanId) -> Address {
+    let mut folded: Vec<SpanId> = shown.folded.to_vec();
+    folded.retain(|known| *known != span);
+    if folded.len() == shown.folded.len() {
+        folded.push(span);
+    }
+    let list: Vec<String> = folded.iter().map(ToString::to_string).collect();
+    let unfolded = shown.view.address.clone().without("fold");
+    unfolded.with_some(
+        "fold",
+        Some(list.join(","))
+            .filter(|list| !list.is_empty())
+            .as_deref(),
+    )
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a bar needs no more than four digits"
+)]
+fn percent(tree: &Tree<'_>, nanoseconds: i64) -> f64 {
+    nanoseconds as f64 / (tree.end_ns - tree.start_ns).max(1) as f64 * 100.0
+}
+
+fn track(shown: &Waterfall<'_>, node: &Node<'_>) -> Markup {
+    let (tree, span) = (shown.tree, node.span);
+    let colour = shown.colours.class(&span.service);
+    let at = |time_ns: i64| percent(tree, time_ns - tree.start_ns);
+    let bars = |intervals: &[Interval]| -> Vec<(String, String)> {
+        let drawn = intervals
+            .iter()
+            .map(|&(from, to)| (at(from), percent(tree, to - from)));
+        let visible = drawn.filter(|(_, width)| *width >= VISIBLE_PERCENT);
+        visible
+            .map(|(left, width)| (format!("{left:.3}%"), format!("{width:.3}%")))
+            .collect()
+    };
+    let width = percent(tree, span.duration_ns).max(VISIBLE_PERCENT * 1.5);
+    html! {
         span.track {
-            svg width="100%" height="14" aria-hidden="true" {
-                rect class=(colours.class(&span.service)) rx="2" y="2" height="10"
-                    x=(format!("{left:.3}%")) width=(format!("{:.3}%", width.max(0.15))) {}
+            svg width="100%" height="16" aria-hidden="true" {
+                rect class={ (colour) " waits" } rx="2" y="2" height="9" x=(format!("{:.3}%", at(span.start_ns))) width=(format!("{width:.3}%")) {}
+                @for (x, width) in bars(&node.own) { rect class=(colour) y="2" height="9" x=(x) width=(width) {} }
+                @if span.status == Status::Error {
+                    rect.error rx="2" y="2" height="9" x=(format!("{:.3}%", at(span.start_ns))) width=(format!("{width:.3}%")) {}
+                }
+                @for (x, width) in bars(&node.critical) { rect.critical y="13" height="2" x=(x) width=(width) {} }
                 @for event in &span.events {
-                    @let x = tree.percent(event.time_ns - tree.start_ns);
-                    circle.event cx=(format!("{x:.3}%")) cy="7" r="2.5" {}
+                    g data-tip {
+                        title { (event.name) " at " (format::duration(seconds(event.time_ns - tree.start_ns))) }
+                        circle.event cx=(format!("{:.3}%", at(event.time_ns))) cy="6.5" r="3" {}
+                    }
                 }
             }
         }
-        span.duration { (format::duration(span.duration_seconds)) }
+    }
+}
+
+fn jumps(shown: &Waterfall<'_>, node: &Node<'_>, route: Option<(&str, &str)>) -> Markup {
+    let span = node.span;
+    let id = span.span_id.to_string();
+    html! {
         span.jumps {
-            @if let Some(logs) = logs {
-                a href=(logs_link(trace_id).with("span_id", &span.span_id.to_string())) data-testid="span-logs" {
-                    (format::counted(logs, "log"))
-                }
+            @if let Some(logs) = shown.logs.get(&span.span_id) {
+                a href=(logs_link(shown.trace_id).with("span_id", &id)) data-testid="span-logs" { (format::counted(*logs, "log")) }
             }
-            @if let Some(metric) = metric_link(row) {
-                a href=(metric) data-testid="span-metric" title="The latency of its route at that time" { "metric" }
-            }
-            @if let Some(id) = container_of(span) {
-                a href=(machines::container_at(id, span.start_ns)) data-testid="span-container"
+            a href=(metric_link(span, route)) data-testid="span-metric"
+                title={ "The latency of its " @if route.is_some() { "route" } @else { "service" } " at that time" } { "metric" }
+            @if let Some(container) = container_of(span) {
+                a href=(machines::container_at(container, span.start_ns)) data-testid="span-container"
                     title="The container it ran in, at that time" { "container" }
             }
         }
@@ -186,49 +231,28 @@ fn container_of(span: &Span) -> Option<&str> {
     span.resource.get("container.id")?.as_str()
 }
 
-/// The latency of the span's route around its start.
-fn metric_link(row: &Row<'_>) -> Option<Address> {
-    let (service, route) = row.route?;
+/// The latency of the span's route around its start, or that of its service where no route is known.
+fn metric_link(span: &Span, route: Option<(&str, &str)>) -> Address {
+    let (service, route) = match route {
+        Some((service, route)) => (service, Some(route)),
+        None => (span.service.as_str(), None),
+    };
     let services = Address::new("/services").segment(service);
-    Some(
-        services
-            .with("route", route)
-            .with("at", &rfc3339(row.span.start_ns)),
-    )
+    services
+        .with_some("route", route)
+        .with("at", &rfc3339(span.start_ns))
 }
 
-fn detail(span: &Span, trace_start_ns: i64) -> Markup {
-    let kind = serde_json::to_value(span.kind).unwrap_or_default();
+fn legend() -> Markup {
     html! {
-        div.detail {
-            p.facts {
-                span { "starts at " b { (format::duration(seconds(span.start_ns - trace_start_ns))) } }
-                span { "kind " b { (kind.as_str().unwrap_or_default()) } }
-                span { "scope " b { (span.scope) } }
-                span { "span " code { (span.span_id) } }
-                (machines::where_it_ran(&span.resource, span.start_ns))
+        ul.legend.of-waterfall {
+            li { span.swatch.bar {} "busy itself" }
+            li { span.swatch.bar.waits {} "waits for its children" }
+            li { span.swatch.critical {} "critical path: the trace waits for it" }
+            li { span.swatch.event {} "event" }
+            li.keys-of-waterfall hidden {
+                kbd { "↑" } " " kbd { "↓" } " move  " kbd { "←" } " " kbd { "→" } " fold  " kbd { "Enter" } " details  " kbd { "e" } " next error"
             }
-            @if !span.status_message.is_empty() { p.failed { (span.status_message) } }
-            (parts::attributes("Attributes", &span.attributes))
-            @for event in &span.events { (event_of(event, trace_start_ns)) }
-            @for link in span.links.as_array().into_iter().flatten() { (link_of(link)) }
-            (parts::attributes("Resource", &span.resource))
         }
     }
-}
-
-fn event_of(event: &Event, trace_start_ns: i64) -> Markup {
-    let at = format::duration(seconds(event.time_ns - trace_start_ns));
-    html! {
-        h4 { "Event " (event.name) " at " (at) }
-        (parts::attributes("", &event.attributes))
-    }
-}
-
-fn link_of(link: &serde_json::Value) -> Markup {
-    let id = |key: &str| link[key].as_str().unwrap_or_default();
-    let address = Address::new("/traces")
-        .segment(id("trace_id"))
-        .with("span", id("span_id"));
-    html! { h4 { "Link to " a href=(address) { "trace " (id("trace_id")) } } }
 }

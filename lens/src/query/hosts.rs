@@ -107,7 +107,7 @@ pub(super) async fn host(
 }
 
 /// Who was seen in the range. `containers` are counted.
-async fn seen(
+pub(super) async fn seen(
     pool: &SqlitePool,
     range: Range,
     containers: &[Container],

@@ -19,6 +19,16 @@ pub fn parse_span_id(text: &str) -> Option<SpanId> {
         .flatten()
 }
 
+/// Reads a trace id by itself, or a W3C `traceparent`: `00-TRACE_ID-SPAN_ID-01`.
+pub fn parse_trace_reference(text: &str) -> Option<(TraceId, Option<SpanId>)> {
+    if let Some(trace_id) = parse_trace_id(text) {
+        return Some((trace_id, None));
+    }
+    let mut parts = text.split('-').skip(1);
+    let trace_id = parse_trace_id(parts.next()?)?;
+    Some((trace_id, Some(parse_span_id(parts.next()?)?)))
+}
+
 fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -50,5 +60,22 @@ pub(super) fn hex_or_null<S: Serializer>(
     match id {
         Some(id) => serializer.collect_str(id),
         None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_named_by_its_id_or_a_traceparent() {
+        let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+        let expected = (parse_trace_id(trace).unwrap(), parse_span_id(span));
+        assert_eq!(parse_trace_reference(trace), Some((expected.0, None)));
+        let parent = format!("00-{trace}-{span}-01");
+        assert_eq!(parse_trace_reference(&parent), Some(expected));
+        for other in ["", "auth", "00-x-y-01", &trace[1..], span] {
+            assert_eq!(parse_trace_reference(other), None, "{other}");
+        }
     }
 }

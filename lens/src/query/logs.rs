@@ -1,5 +1,6 @@
 //! The search for log records, newest first. With a trace id it reads that trace's records; without one it reads the index
-//! of times backwards and stops after [`EXAMINED`], as the search for traces does.
+//! of times backwards and stops after [`EXAMINED`], as the search for traces does. What else of logs is read lies in
+//! `logs_tally` (counts over time and by facet) and `logs_context` (what the same source wrote before and after).
 
 use std::collections::HashMap;
 
@@ -32,6 +33,8 @@ pub struct Wanted<'a> {
     pub container: Option<&'a str>,
     /// `log.file.path` or `log.file.name`.
     pub file: Option<&'a str>,
+    /// `event_name`.
+    pub event: Option<&'a str>,
     /// Lowest severity number.
     pub min_severity: i64,
     /// Contained in body, event name or attributes; upper and lower case of ASCII letters are the same.
@@ -45,6 +48,9 @@ pub struct Wanted<'a> {
 /// One log record.
 #[derive(Debug, Serialize)]
 pub struct LogRecord {
+    /// Row id: what tells it from all others.
+    #[serde(skip)]
+    pub id: i64,
     /// When.
     pub time: String,
     /// The same in nanoseconds since the Unix epoch.
@@ -85,7 +91,8 @@ pub struct Found {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
+    id: i64,
     time_ns: i64,
     severity: i64,
     service_name: String,
@@ -112,9 +119,11 @@ macro_rules! conditions {
                OR (length(?10) >= 12 AND substr(attributes ->> '$."container.id"', 1, length(?10)) = ?10)
                OR (length(attributes ->> '$."container.id"') >= 12
                    AND substr(?10, 1, length(attributes ->> '$."container.id"')) = attributes ->> '$."container.id"')))
-      AND (?11 IS NULL OR log.attributes ->> '$."log.file.path"' = ?11 OR log.attributes ->> '$."log.file.name"' = ?11)"#
+      AND (?11 IS NULL OR log.attributes ->> '$."log.file.path"' = ?11 OR log.attributes ->> '$."log.file.name"' = ?11)
+      AND (?13 IS NULL OR event_name = ?13)"#
     };
 }
+pub(super) use conditions;
 
 const OF_TRACE: &str = concat!(
     "SELECT log.*, service_name, resources.attributes AS resource_attributes
@@ -141,7 +150,7 @@ pub async fn search(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Found, Quer
     } else {
         BY_TIME
     };
-    let mut query = sqlx::query_as::<_, Row>(statement)
+    let rows: Vec<Row> = sqlx::query_as(statement)
         .bind(wanted.range.since_ns)
         .bind(wanted.range.until_ns)
         .bind(EXAMINED)
@@ -152,11 +161,11 @@ pub async fn search(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Found, Quer
         .bind(wanted.limit)
         .bind(wanted.host)
         .bind(wanted.container)
-        .bind(wanted.file);
-    if let Some(trace_id) = wanted.trace_id {
-        query = query.bind(trace_id.to_bytes().to_vec());
-    }
-    let rows = query.fetch_all(pool).await?;
+        .bind(wanted.file)
+        .bind(wanted.trace_id.map(|id| id.to_bytes().to_vec()))
+        .bind(wanted.event)
+        .fetch_all(pool)
+        .await?;
     let logs: Vec<LogRecord> = rows.into_iter().map(record).collect::<Result<_, _>>()?;
     let found_all = i64::try_from(logs.len()).is_ok_and(|found| found < wanted.limit);
     let searched_since = match wanted.trace_id {
@@ -170,7 +179,10 @@ pub async fn search(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Found, Quer
 }
 
 /// Where the examined records end, when there are more.
-async fn examined_since(pool: &SqlitePool, range: Range) -> Result<Option<i64>, QueryError> {
+pub(super) async fn examined_since(
+    pool: &SqlitePool,
+    range: Range,
+) -> Result<Option<i64>, QueryError> {
     let query = sqlx::query_scalar(
         "SELECT time_ns FROM logs WHERE time_ns BETWEEN ?1 AND ?2 ORDER BY time_ns DESC LIMIT 1 OFFSET ?3",
     );
@@ -199,8 +211,9 @@ pub async fn counts_by_span(
         .collect())
 }
 
-fn record(row: Row) -> Result<LogRecord, QueryError> {
+pub(super) fn record(row: Row) -> Result<LogRecord, QueryError> {
     Ok(LogRecord {
+        id: row.id,
         time: rfc3339(row.time_ns),
         time_ns: row.time_ns,
         severity: level(row.severity),
@@ -216,7 +229,8 @@ fn record(row: Row) -> Result<LogRecord, QueryError> {
     })
 }
 
-fn level(severity: i64) -> &'static str {
+/// The level of a severity number.
+pub fn level(severity: i64) -> &'static str {
     let index = usize::try_from((severity - 1).div_euclid(4));
     index
         .ok()
@@ -233,7 +247,7 @@ pub fn severity_of(level: &str) -> Option<i64> {
     i64::try_from(index * 4 + 1).ok()
 }
 
-fn like_pattern(text: &str) -> String {
+pub(super) fn like_pattern(text: &str) -> String {
     let escaped = text
         .replace('\\', "\\\\")
         .replace('%', "\\%")

@@ -1,11 +1,13 @@
 //! The list of metrics, and one metric over a range as the API answers it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
 use sqlx::SqlitePool;
 
 use super::QueryError;
+use super::exemplars::{self, Exemplar};
 use super::names::{self, Family, Kind};
 use super::selection::Selection;
 use super::series::{Filter, Labels};
@@ -109,6 +111,37 @@ pub async fn metric(
         kind: family.kind,
         unit: family.unit,
     })
+}
+
+/// The metric's exemplars whose series `filter` lets through, among the newest `limit`; newest first.
+pub async fn exemplars(
+    pool: &SqlitePool,
+    family: &Family,
+    filter: &Filter,
+    range: Range,
+    limit: i64,
+) -> Result<Vec<Exemplar>, QueryError> {
+    let wanted = exemplars::Wanted {
+        metric: Some(family),
+        service: None,
+        route: None,
+        range,
+        limit,
+    };
+    let mut exemplars = exemplars::exemplars(pool, wanted).await?;
+    exemplars.retain(|exemplar| filter.matches(&exemplar.labels));
+    Ok(exemplars)
+}
+
+/// Of each label the values that it has and how many label sets have each. A histogram's buckets count as one.
+pub fn label_values(selection: &Selection) -> BTreeMap<&str, BTreeMap<&str, usize>> {
+    let mut values: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for labels in selection.labels().collect::<BTreeSet<&Labels>>() {
+        for (label, value) in labels {
+            *values.entry(label).or_default().entry(value).or_default() += 1;
+        }
+    }
+    values
 }
 
 fn points(selection: &Selection, by: &[String]) -> Vec<Point> {

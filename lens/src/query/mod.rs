@@ -1,6 +1,7 @@
 //! Reads the store for the API and the page: SQL and arithmetic, no HTTP. Each query is bounded by a range and a limit and
 //! runs on the read-only connections, so that neither ingest nor another reader waits for it.
 
+pub mod changes;
 pub mod container;
 pub mod containers;
 pub mod exemplars;
@@ -9,15 +10,26 @@ pub mod host;
 pub mod hosts;
 pub mod ids;
 pub mod logs;
+pub mod logs_context;
+pub mod logs_tally;
+pub mod map;
 pub mod metrics;
 pub mod names;
+pub mod pipeline;
+pub mod pipeline_sources;
+pub mod process;
 pub mod readings;
+pub mod search;
 pub mod selection;
 pub mod series;
 pub mod services;
 pub mod time;
 pub mod trace;
+pub mod trace_attributes;
+pub mod trace_compare;
+pub mod trace_tree;
 pub mod traces;
+pub mod traces_scatter;
 
 /// Why the store gave no answer.
 #[derive(Debug, thiserror::Error)]

@@ -48,6 +48,10 @@ pub enum Unit {
     PerSecond,
     /// CPUs, or as many as there are tasks for.
     Cpus,
+    /// Seconds.
+    Seconds,
+    /// Of no unit that is known.
+    Number,
 }
 
 /// One line of a chart.

@@ -84,6 +84,27 @@ impl Selection {
     ) -> Result<Self, QueryError> {
         let series = series::matching(pool, family, filter).await?;
         let steps = Steps::cut(pool, &series, range, step).await?;
+        Self::of(pool, family, series, steps).await
+    }
+
+    /// Reads the series of `family` that `filter` lets through, by steps that count back from the range's end.
+    pub async fn read_from_the_end(
+        pool: &SqlitePool,
+        family: &Family,
+        filter: &Filter,
+        range: Range,
+        step: Duration,
+    ) -> Result<Self, QueryError> {
+        let series = series::matching(pool, family, filter).await?;
+        Self::of(pool, family, series, Steps::from_the_end(range, step)).await
+    }
+
+    async fn of(
+        pool: &SqlitePool,
+        family: &Family,
+        series: Vec<Series>,
+        steps: Steps,
+    ) -> Result<Self, QueryError> {
         let samples = series::read(pool, &series, steps, family.kind == Kind::Gauge).await?;
         Ok(Self {
             kind: family.kind,
@@ -113,6 +134,11 @@ impl Selection {
             steps: self.steps,
             series: series.cloned().collect(),
         }
+    }
+
+    /// The labels of each series, without `le`.
+    pub fn labels(&self) -> impl Iterator<Item = &Labels> {
+        self.series.iter().map(|(series, _)| &series.labels)
     }
 
     /// Label sets of the groups that `by` makes; a label that a series lacks is left out of its group's set.

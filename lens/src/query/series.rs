@@ -66,7 +66,7 @@ pub struct StepSample {
     pub value: Option<f64>,
 }
 
-/// A range cut into steps that end at multiples of the step; the first and the last may be shorter.
+/// A range cut into steps that all end at the same place of the step's length; the first and the last may be shorter.
 #[derive(Debug, Clone, Copy)]
 pub struct Steps {
     /// Milliseconds since the Unix epoch.
@@ -75,15 +75,30 @@ pub struct Steps {
     pub until_ms: i64,
     /// Length of a step.
     pub step_ms: i64,
+    /// Where steps end: at multiples of `step_ms` after this, which is less than a step.
+    offset_ms: i64,
 }
 
 impl Steps {
     /// End of the first step.
     pub fn first_end_ms(&self) -> i64 {
-        (((self.since_ms - 1) / self.step_ms + 1) * self.step_ms).min(self.until_ms)
+        let steps_before = (self.since_ms - 1 - self.offset_ms) / self.step_ms;
+        ((steps_before + 1) * self.step_ms + self.offset_ms).min(self.until_ms)
     }
 
-    /// Cuts `range` by `step`, or by the round length that gives about 60 steps, none shorter than the series' own interval.
+    /// Cuts `range` from its end backwards, so that what is found depends on the range alone and not on the clock.
+    pub fn from_the_end(range: Range, step: Duration) -> Self {
+        let step_ms = step_ms(step);
+        Self {
+            since_ms: range.since_ms(),
+            until_ms: range.until_ms(),
+            step_ms,
+            offset_ms: range.until_ms().rem_euclid(step_ms),
+        }
+    }
+
+    /// Cuts `range` at multiples of the step, so that a chart that moves on keeps its points: by `step`, or by the round
+    /// length that gives about 60 steps, none shorter than the series' own interval.
     pub async fn cut(
         pool: &SqlitePool,
         series: &[Series],
@@ -92,7 +107,7 @@ impl Steps {
     ) -> Result<Self, QueryError> {
         let (since_ms, until_ms) = (range.since_ms(), range.until_ms());
         let step_ms = match step {
-            Some(step) => i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1),
+            Some(step) => step_ms(step),
             // Two steps for three samples, so that a late sample leaves no step empty.
             None => round_step_ms((until_ms - since_ms) / USUAL_STEPS).max(round_step_ms(
                 interval_ms(pool, series, since_ms, until_ms).await? * 3 / 2,
@@ -109,8 +124,13 @@ impl Steps {
             since_ms,
             until_ms,
             step_ms,
+            offset_ms: 0,
         })
     }
+}
+
+fn step_ms(step: Duration) -> i64 {
+    i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1)
 }
 
 fn round_step_ms(at_least_ms: i64) -> i64 {
@@ -201,7 +221,7 @@ pub async fn read(
         "WITH RECURSIVE step (after, upto) AS MATERIALIZED (
            VALUES (-1, ?2)
            UNION ALL
-           SELECT upto, min((upto / ?4 + 1) * ?4, ?3) FROM step WHERE upto < ?3)
+           SELECT upto, min(((upto - ?6) / ?4 + 1) * ?4 + ?6, ?3) FROM step WHERE upto < ?3)
          SELECT wanted.key, step.upto, samples.time_ms, samples.value
          FROM json_each(?1) AS wanted CROSS JOIN step CROSS JOIN samples
          WHERE samples.series_id = wanted.value
@@ -214,6 +234,7 @@ pub async fn read(
     .bind(steps.until_ms)
     .bind(steps.step_ms)
     .bind(ends)
+    .bind(steps.offset_ms)
     .fetch_all(pool)
     .await?;
     let mut tracks = vec![Vec::new(); series.len()];

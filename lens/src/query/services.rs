@@ -100,6 +100,19 @@ pub async fn names(pool: &SqlitePool, range: Range) -> Result<BTreeSet<String>, 
         .collect())
 }
 
+/// When each service seen in the range last sent something, nanoseconds since the Unix epoch.
+pub async fn last_seen(
+    pool: &SqlitePool,
+    range: Range,
+) -> Result<BTreeMap<String, i64>, QueryError> {
+    let mut last_seen = BTreeMap::new();
+    for (name, _, _, seen_ns) in sightings(pool, range).await? {
+        let latest = last_seen.entry(name).or_insert(seen_ns);
+        *latest = seen_ns.max(*latest);
+    }
+    Ok(last_seen)
+}
+
 /// The request durations in the range of what `filter` lets through; empty when nobody has sent any yet.
 pub async fn request_durations(
     pool: &SqlitePool,

@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -58,13 +60,18 @@ pub fn now_ns() -> i64 {
     i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }
 
-/// Reads `2026-11-24T08:00:00Z`, with any offset, or `15m` as that long before `now_ns`.
+/// Reads `2026-11-24T08:00:00Z`, with any offset or, as a field for date and time sends it, with none for UTC; or `15m` as
+/// that long before `now_ns`.
 pub fn parse_moment(text: &str, now_ns: i64) -> Option<i64> {
     if let Ok(duration) = humantime::parse_duration(text) {
         return Some(now_ns.saturating_sub(nanoseconds(duration)).max(0));
     }
-    let moment: Timestamp = text.parse().ok()?;
-    i64::try_from(moment.as_nanosecond()).ok()
+    let without_offset = || {
+        let moment: DateTime = text.parse().ok()?;
+        Offset::UTC.to_timestamp(moment).ok()
+    };
+    let moment = text.parse().ok().or_else(without_offset)?;
+    i64::try_from(Timestamp::as_nanosecond(moment)).ok()
 }
 
 /// A duration in nanoseconds; one beyond 292 years is cut.
@@ -110,6 +117,8 @@ mod tests {
             parse_moment("2026-11-24T13:00:00.5+01:00", 0),
             Some(NOON + NANOS_PER_SECOND / 2)
         );
+        assert_eq!(parse_moment("2026-11-24T12:00", 0), Some(NOON));
+        assert_eq!(parse_moment("2026-11-24T12:00:00", 0), Some(NOON));
         assert_eq!(parse_moment("15x", NOON), None);
         assert_eq!(parse_moment("", NOON), None);
         assert_eq!(parse_moment("900years", NOON), Some(0));

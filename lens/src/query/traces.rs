@@ -1,15 +1,18 @@
 //! The search for traces, newest first, by their entry spans: those without a parent and those of a server or consumer.
 //! It reads the index of entry spans backwards and stops after [`EXAMINED`], so that a search that finds little in
-//! millions of spans still answers at once and says how far back it came.
+//! millions of spans still answers at once and says how far back it came. A search for attributes reads the spans of those
+//! traces too, and stops earlier: see [`super::trace_attributes`].
 
 use std::collections::{HashMap, HashSet};
 
 use futures_util::TryStreamExt;
 use opentelemetry::TraceId;
 use serde::Serialize;
-use sqlx::SqlitePool;
+use sqlx::query::QueryAs;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool};
 
 use super::time::{Range, rfc3339, seconds};
+use super::trace_attributes::{self, Condition, Narrowed};
 use super::{QueryError, from_json, ids};
 
 /// Entry spans that one search looks at.
@@ -53,10 +56,30 @@ pub struct Wanted<'a> {
     pub outcome: Option<Outcome>,
     /// Shortest duration of the entry span.
     pub min_duration_ns: i64,
+    /// Longest duration of the entry span.
+    pub max_duration_ns: i64,
+    /// Attributes that one span of the trace has, or its resource.
+    pub attributes: &'a [Condition],
     /// When the entry span started.
     pub range: Range,
     /// At most so many traces.
     pub limit: usize,
+}
+
+impl Wanted<'_> {
+    /// All traces.
+    pub fn all(range: Range, limit: usize) -> Self {
+        Self {
+            service: None,
+            route: None,
+            outcome: None,
+            min_duration_ns: 0,
+            max_duration_ns: i64::MAX,
+            attributes: &[],
+            range,
+            limit,
+        }
+    }
 }
 
 /// A span status.
@@ -121,76 +144,112 @@ pub struct Found {
     /// Present when the search stopped before the range's start: nothing older than this was looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub searched_since: Option<String>,
+    /// Spans whose attributes were looked at, when attributes were wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub searched_spans: Option<i64>,
 }
 
-/// Searches.
-pub async fn search(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Found, QueryError> {
-    let (trace_ids, examined) = matching(pool, wanted).await?;
-    let searched_since = match (trace_ids.len() < wanted.limit, examined) {
-        (true, Some(start_ns)) => Some(rfc3339(start_ns)),
-        _ => None,
-    };
-    Ok(Found {
-        traces: summaries(pool, &trace_ids).await?,
-        searched_since,
-    })
-}
-
-/// The traces with a matching entry span, newest first, and where the examined ones end when there are more.
-async fn matching(
-    pool: &SqlitePool,
-    wanted: Wanted<'_>,
-) -> Result<(Vec<TraceId>, Option<i64>), QueryError> {
-    let (status_is_error, http_low, http_high) = match wanted.outcome {
-        Some(Outcome::Error) => (Some(true), None, None),
-        Some(Outcome::Ok) => (Some(false), None, None),
-        Some(Outcome::HttpStatus(low, high)) => (None, Some(low), Some(high)),
-        None => (None, None, None),
-    };
-    // The inner query is a co-routine that stops when the outer one does; CROSS JOIN keeps its order.
-    let mut rows = sqlx::query_scalar::<_, Vec<u8>>(
-        "SELECT entry.trace_id
-         FROM (SELECT trace_id, resource_id, duration_ns, status, http_route, http_status FROM spans
+/// The entry spans that match, newest first, as `entry` and `resources`: the rest of a SELECT. The inner query is a co-routine
+/// that stops when the outer one does; CROSS JOIN keeps its order.
+macro_rules! matching_entries {
+    () => {
+        "FROM (SELECT id, trace_id, resource_id, start_ns, duration_ns, status, http_route, http_status FROM spans
                WHERE is_entry = 1 AND start_ns BETWEEN ?1 AND ?2 ORDER BY start_ns DESC LIMIT ?3) AS entry
          CROSS JOIN resources ON resources.id = entry.resource_id
          WHERE (?4 IS NULL OR service_name = ?4)
            AND (?5 IS NULL OR http_route = ?5)
            AND (?6 IS NULL OR (status = 2) = ?6)
            AND (?7 IS NULL OR http_status BETWEEN ?7 AND ?8)
-           AND duration_ns >= ?9",
-    )
-    .bind(wanted.range.since_ns)
-    .bind(wanted.range.until_ns)
-    .bind(EXAMINED)
-    .bind(wanted.service)
-    .bind(wanted.route)
-    .bind(status_is_error)
-    .bind(http_low)
-    .bind(http_high)
-    .bind(wanted.min_duration_ns)
-    .fetch(pool);
+           AND duration_ns BETWEEN ?9 AND ?10"
+    };
+}
+pub(super) use matching_entries;
+
+/// Binds the parameters of [`matching_entries`].
+pub(super) fn bound<'q, O>(
+    query: QueryAs<'q, Sqlite, O, SqliteArguments>,
+    wanted: &Wanted<'q>,
+) -> QueryAs<'q, Sqlite, O, SqliteArguments> {
+    let (status_is_error, http_low, http_high) = match wanted.outcome {
+        Some(Outcome::Error) => (Some(true), None, None),
+        Some(Outcome::Ok) => (Some(false), None, None),
+        Some(Outcome::HttpStatus(low, high)) => (None, Some(low), Some(high)),
+        None => (None, None, None),
+    };
+    query
+        .bind(wanted.range.since_ns)
+        .bind(wanted.range.until_ns)
+        .bind(EXAMINED)
+        .bind(wanted.service)
+        .bind(wanted.route)
+        .bind(status_is_error)
+        .bind(http_low)
+        .bind(http_high)
+        .bind(wanted.min_duration_ns)
+        .bind(wanted.max_duration_ns)
+}
+
+/// Searches.
+pub async fn search(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Found, QueryError> {
+    let narrowed = trace_attributes::narrowed(pool, &wanted).await?;
+    found(pool, &wanted, narrowed.as_ref()).await
+}
+
+/// What a search found, once it was narrowed to the traces with the wanted attributes.
+pub async fn found(
+    pool: &SqlitePool,
+    wanted: &Wanted<'_>,
+    narrowed: Option<&Narrowed>,
+) -> Result<Found, QueryError> {
+    let (mut trace_ids, examined) = match narrowed {
+        Some(narrowed) => (narrowed.trace_ids.clone(), narrowed.searched_since_ns),
+        None => {
+            let trace_ids = matching(pool, wanted).await?;
+            (trace_ids, examined_since(pool, wanted.range).await?)
+        }
+    };
+    let searched_since = examined.filter(|_| trace_ids.len() < wanted.limit);
+    trace_ids.truncate(wanted.limit);
+    Ok(Found {
+        traces: summaries(pool, &trace_ids).await?,
+        searched_since: searched_since.map(rfc3339),
+        searched_spans: narrowed.map(|narrowed| narrowed.searched_spans),
+    })
+}
+
+/// The traces with a matching entry span, newest first.
+async fn matching(pool: &SqlitePool, wanted: &Wanted<'_>) -> Result<Vec<TraceId>, QueryError> {
+    let sql = concat!("SELECT trace_id ", matching_entries!());
+    let mut rows = bound(sqlx::query_as::<_, (Vec<u8>,)>(sql), wanted).fetch(pool);
     let mut seen = HashSet::new();
-    let mut trace_ids = Vec::new();
-    while trace_ids.len() < wanted.limit {
-        let Some(row) = rows.try_next().await? else {
+    let mut found = Vec::new();
+    while found.len() < wanted.limit {
+        let Some((trace_id,)) = rows.try_next().await? else {
             break;
         };
-        let trace_id = ids::trace_id(&row);
+        let trace_id = ids::trace_id(&trace_id);
         if seen.insert(trace_id) {
-            trace_ids.push(trace_id);
+            found.push(trace_id);
         }
     }
-    drop(rows);
-    let examined = sqlx::query_scalar(
+    Ok(found)
+}
+
+/// Where the entry spans end that a search looks at, when there are more in the range.
+pub(super) async fn examined_since(
+    pool: &SqlitePool,
+    range: Range,
+) -> Result<Option<i64>, QueryError> {
+    let since = sqlx::query_scalar(
         "SELECT start_ns FROM spans
          WHERE is_entry = 1 AND start_ns BETWEEN ?1 AND ?2 ORDER BY start_ns DESC LIMIT 1 OFFSET ?3",
     )
-    .bind(wanted.range.since_ns)
-    .bind(wanted.range.until_ns)
+    .bind(range.since_ns)
+    .bind(range.until_ns)
     .bind(EXAMINED)
     .fetch_optional(pool)
     .await?;
-    Ok((trace_ids, examined))
+    Ok(since)
 }
 
 #[derive(sqlx::FromRow)]

@@ -329,8 +329,12 @@ async fn wrong_ids_and_values_are_refused_with_the_reason() {
             "min_duration: `slow` is not a duration such as `100ms` or `15m`",
         ),
         (
+            "/api/traces?attribute=user.id",
+            "attribute: `user.id` is not a list such as `db.system.name=sqlite user.name=\"Ada L.\"`",
+        ),
+        (
             "/api/traces?rout=/",
-            "`rout` is not a parameter here; known are service, route, status, min_duration, since, until, limit",
+            "`rout` is not a parameter here; known are service, route, status, min_duration, max_duration, attribute, since, until, limit",
         ),
     ];
     for (address, message) in refused {

@@ -3,17 +3,24 @@
 
 mod api_metrics;
 mod api_traces;
+mod axe;
 mod browser;
+mod frame;
 mod ingest_logs;
 mod ingest_metrics;
 mod ingest_refusals;
 mod ingest_traces;
+mod logs_page;
 mod machines;
 mod machines_sample;
+mod metrics_page;
+mod overview;
 mod page;
+mod pipeline;
 mod process;
 mod retention;
 mod sample;
 mod seed;
 mod support;
+mod traces;
 mod webdriver;

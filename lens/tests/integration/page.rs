@@ -69,6 +69,8 @@ async fn every_page_escapes_what_programs_sent() {
         "/",
         &trace,
         "/traces",
+        &format!("/traces/compare?a={0}&b={0}", "01".repeat(16)),
+        &format!("/traces?service={query}&route={query}&attribute=a={query}"),
         "/logs",
         service,
         &format!("{service}?route={query}"),

@@ -58,6 +58,15 @@ impl SeededLens {
         (answer.status(), answer.json().await.expect("a JSON body"))
     }
 
+    /// The page at an address, which must be 200.
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let answer = reqwest::get(format!("{}{path}", self.origin))
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.text().await.expect("a text")
+    }
+
     /// The body of an answer that must be 200.
     pub(crate) async fn ok(&self, path: &str) -> Value {
         let (status, body) = self.get(path).await;

@@ -1,4 +1,4 @@
-//! The latency chart: a heat map of how many requests fell into which bucket, the quantiles as lines above it, and the
+//! The chart of a histogram, first of all of latency: a heat map of how many values fell into which bucket, the quantiles as lines above it, and the
 //! exemplars as dots that open their trace.
 
 use std::collections::{BTreeMap, HashSet};
@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, HashSet};
 use maud::{Markup, html};
 
 use super::plot::{self, Dot, at, px};
+use super::readings::{label_of, round_label_of};
 use super::scale::{LogScale, TimeScale};
 use crate::page::address::Address;
 use crate::page::format;
 use crate::query::exemplars::Exemplar;
 use crate::query::histogram::Buckets;
 use crate::query::metrics::QUANTILES;
+use crate::query::readings::Unit;
 use crate::query::services::STATUS_CODE;
 use crate::query::time::Range;
 
@@ -20,12 +22,16 @@ const HEIGHT: f64 = 260.0;
 const DOT_PX: (f64, f64) = (10.0, 7.0);
 /// The width that dots are thinned for.
 const USUAL_WIDTH_PX: f64 = 1_100.0;
-/// Shades of the heat map, in `lens.css` as `heat1` to `heat6`.
+/// Shades of the heat map, in `charts.css` as `heat1` to `heat6`.
 const SHADES: f64 = 6.0;
 const NAMES: [&str; 3] = ["p50", "p95", "p99"];
 
 /// What the chart shows.
 pub(in crate::page) struct Latency<'a> {
+    /// What the values are.
+    pub(in crate::page) title: &'a str,
+    /// Their unit.
+    pub(in crate::page) unit: Unit,
     /// The horizontal axis.
     pub(in crate::page) range: Range,
     /// Length of a step.
@@ -77,7 +83,7 @@ pub(in crate::page) fn latency(chart: &Latency<'_>) -> Markup {
     let y_ticks: Vec<(f64, String)> = scale
         .ticks()
         .into_iter()
-        .map(|tick| (scale.y(tick), format::round_duration(tick)))
+        .map(|tick| (scale.y(tick), round_label_of(chart.unit)(tick)))
         .collect();
     let dots = thinned(chart.exemplars, time, scale);
     let content = html! {
@@ -89,10 +95,10 @@ pub(in crate::page) fn latency(chart: &Latency<'_>) -> Markup {
                 title { "The moment you came from, " (format::clock(marked_ns)) }
             }
         }
-        g.exemplars { @for exemplar in &dots { (dot(exemplar, chart.link, time, scale)) } }
+        g.exemplars { @for exemplar in &dots { (dot(exemplar, chart, time, scale)) } }
     };
     html! {
-        (plot::frame("Duration of requests over time", HEIGHT, time, &y_ticks, &content))
+        (plot::frame(chart.title, HEIGHT, time, &y_ticks, &content))
         (legend(chart, dots.len()))
     }
 }
@@ -188,21 +194,22 @@ fn thinned(exemplars: &[Exemplar], time: TimeScale, scale: LogScale) -> Vec<&Exe
     by_weight
 }
 
-fn dot(
-    exemplar: &Exemplar,
-    link: &dyn Fn(&Exemplar) -> Address,
-    time: TimeScale,
-    scale: LogScale,
-) -> Markup {
+fn dot(exemplar: &Exemplar, chart: &Latency<'_>, time: TimeScale, scale: LogScale) -> Markup {
     let time_ns = exemplar.time_ms * 1_000_000;
     let label = |name: &str| exemplar.labels.get(name).map_or("", String::as_str);
     let request = format!("{} {}", label("http_request_method"), label("http_route"));
+    let of = [request.trim(), label("service_name")]
+        .into_iter()
+        .find(|name| !name.is_empty());
+    let known = [of.unwrap_or_default(), label(STATUS_CODE)]
+        .into_iter()
+        .filter(|name| !name.is_empty());
     let (x, y) = (at(time.percent(time_ns)), px(scale.y(exemplar.value)));
     html! {
-        a class=(Outcome::of(exemplar).class()) href=(link(exemplar)) data-testid="exemplar"
-            data-trace-id=(exemplar.trace_id) {
+        a class=(Outcome::of(exemplar).class()) href=((chart.link)(exemplar)) data-testid="exemplar" data-tip
+            data-key=(exemplar.span_id) data-trace-id=(exemplar.trace_id) {
             title {
-                (format::duration(exemplar.value)) " · " (request.trim()) " · " (label(STATUS_CODE)) "\n"
+                (label_of(chart.unit)(exemplar.value)) @for name in known { " · " (name) } "\n"
                 (format::clock(time_ns)) " UTC\ntrace " (exemplar.trace_id)
             }
             circle.hit cx=(x) cy=(y) r="9" {}
@@ -220,7 +227,7 @@ fn legend(chart: &Latency<'_>, drawn: usize) -> Markup {
                 [(Outcome::Succeeded, "trace"), (Outcome::Refused, "trace, 4xx"), (Outcome::Failed, "trace, 5xx")] {
                 li { span class={ "swatch dot " (outcome.class()) } {} (meaning) }
             }
-            li { span.swatch.heat {} "few to many requests" }
+            li { span.swatch.heat {} "few to many" }
             li.note {
                 @if all == 0 { "No exemplars in this range." }
                 @else if drawn < all { (drawn) " of " (all) " traces drawn; click a dot to open its trace." }

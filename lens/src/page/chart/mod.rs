@@ -10,4 +10,4 @@ mod latency;
 mod readings;
 
 pub(super) use latency::{Latency, latency};
-pub(super) use readings::readings;
+pub(super) use readings::{label_of, readings};

@@ -22,13 +22,15 @@ pub(in crate::page) fn frame(
     let (ticks, apart_s) = time.ticks();
     let full = height + 22.0;
     html! {
-        div.chart {
+        div.chart data-hold {
             svg.y-axis width="56" height=(full) aria-hidden="true" {
                 @for (y, label) in y_ticks {
                     text x="50" y=(px(y + 4.0)) text-anchor="end" { (label) }
                 }
             }
-            svg.plot width="100%" height=(full) role="group" aria-label=(title) {
+            // Dragging over it shows that time only.
+            svg.plot width="100%" height=(full) role="group" aria-label=(title)
+                data-zoom=(height) data-since-ms=(time.range.since_ms()) data-until-ms=(time.range.until_ms()) {
                 @for (y, _) in y_ticks {
                     line.grid x1="0" x2="100%" y1=(px(*y)) y2=(px(*y)) {}
                 }

@@ -13,7 +13,7 @@ use crate::query::readings::{Chart, Line, Unit};
 use crate::query::time::Range;
 
 const HEIGHT: f64 = 140.0;
-/// Colours of lines, in `lens.css` as `hue0` to `hue7`.
+/// Colours of lines, in `tokens.css` as `hue0` to `hue7`.
 const HUES: usize = 8;
 /// A limit is drawn when the values come to this share of it; else they would be a line along the bottom.
 const NEAR_LIMIT: f64 = 0.1;
@@ -106,7 +106,9 @@ fn levels(chart: &Chart) -> Vec<Level> {
 fn top(unit: Unit, max: f64, limit: Option<f64>) -> f64 {
     let free = match unit {
         Unit::Bytes | Unit::BytesPerSecond => binary_top(max),
-        Unit::Ratio | Unit::PerSecond | Unit::Cpus => linear_top(max),
+        Unit::Ratio | Unit::PerSecond | Unit::Cpus | Unit::Seconds | Unit::Number => {
+            linear_top(max)
+        }
     };
     match limit {
         Some(limit) if max <= limit => limit,
@@ -156,7 +158,7 @@ fn readouts(chart: &Chart, time: TimeScale) -> Markup {
             @for (end_ms, values) in steps {
                 @let left = time.percent((end_ms - chart.step_ms) * 1_000_000).max(0.0);
                 @let right = time.percent(end_ms * 1_000_000).min(100.0);
-                rect x=(at(left)) width=(at((right - left).max(0.0))) y="0" height=(px(HEIGHT)) {
+                rect x=(at(left)) width=(at((right - left).max(0.0))) y="0" height=(px(HEIGHT)) data-tip {
                     title {
                         (format::clock(middle_ns(end_ms, chart.step_ms))) " UTC"
                         @for (name, value) in values { "\n" (name) " " (label(value)) }
@@ -167,23 +169,28 @@ fn readouts(chart: &Chart, time: TimeScale) -> Markup {
     }
 }
 
-fn label_of(unit: Unit) -> fn(f64) -> String {
+/// Writes a value of the unit.
+pub(in crate::page) fn label_of(unit: Unit) -> fn(f64) -> String {
     match unit {
         Unit::Ratio => format::percent,
         Unit::Bytes => format::bytes,
         Unit::BytesPerSecond => |value| format::bytes_rate_or_dash(Some(value)),
         Unit::PerSecond => format::rate,
         Unit::Cpus => format::cpus,
+        Unit::Seconds => format::duration,
+        Unit::Number => format::number,
     }
 }
 
-fn round_label_of(unit: Unit) -> fn(f64) -> String {
+/// Writes a round value of the unit, for an axis.
+pub(super) fn round_label_of(unit: Unit) -> fn(f64) -> String {
     match unit {
         Unit::Ratio => format::round_percent,
         Unit::Bytes => format::round_bytes,
         Unit::BytesPerSecond => |value| format!("{}/s", format::round_bytes(value)),
         Unit::PerSecond => format::round_rate,
-        Unit::Cpus => |value| ((value * 1e4).round() / 1e4).to_string(),
+        Unit::Seconds => format::round_duration,
+        Unit::Cpus | Unit::Number => |value| ((value * 1e4).round() / 1e4).to_string(),
     }
 }
 

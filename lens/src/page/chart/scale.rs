@@ -7,7 +7,7 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 /// The horizontal scale.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::page) struct TimeScale {
-    range: Range,
+    pub(super) range: Range,
 }
 
 impl TimeScale {
@@ -66,6 +66,11 @@ impl LogScale {
     pub(in crate::page) fn y(&self, value: f64) -> f64 {
         let value = value.clamp(self.low, self.high);
         self.height * (1.0 - (value / self.low).ln() / (self.high / self.low).ln())
+    }
+
+    /// The values at the bottom and at the top.
+    pub(in crate::page) fn ends(&self) -> (f64, f64) {
+        (self.low, self.high)
     }
 
     /// Values to label, top first: 1, 2, 5 of each decade, or only the 1 where that is too dense.
