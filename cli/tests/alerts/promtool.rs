@@ -57,7 +57,7 @@ fn every_alert_has_a_test_that_it_fires_one_that_it_is_quiet_and_a_runbook() {
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
     let alerts = rules::alerts();
-    assert_eq!(alerts.len(), 15, "{alerts:?}");
+    assert_eq!(alerts.len(), 14, "{alerts:?}");
     for alert in alerts {
         let fires = format!("alertname: {alert}\n        exp_alerts:\n          - exp_labels");
         assert!(tests.contains(&fires), "no test that {alert} fires");
