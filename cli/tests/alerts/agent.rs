@@ -25,7 +25,7 @@ sed -n "s| $host/disk | /disk |p" /proc/self/mountinfo > "$host/proc/1/mountinfo
 exec "$@"
 "#;
 
-/// The longest line that it takes of files, in bytes.
+/// The longest line that it takes, in bytes; the longest of all sources counts for each.
 pub(crate) const MAX_LINE: usize = 1024;
 
 fn in_namespaces() -> Command {
@@ -57,7 +57,7 @@ pub(crate) async fn start(folder: &Path, host: &Host, otlp: SocketAddr) -> Part 
          state_dir: {folder}/agent\n\
          root: {host}\n\
          logs:\n\
-         \x20 containers: {{kubernetes: false}}\n\
+         \x20 containers: {{kubernetes: false, max_line: {MAX_LINE}}}\n\
          \x20 files: [{{include: [{folder}/logs/*.log], max_line: {MAX_LINE}}}]\n\
          metrics: {{host: {{interval: 1s}}, containers: {{interval: 1s}}}}\n",
         folder = folder.display(),

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     io::Write,
-    os::unix::fs::symlink,
     sync::atomic::Ordering,
 };
 
@@ -79,13 +78,6 @@ async fn every_alert_fires_when_what_it_is_about_has_happened() {
         .await,
     );
 
-    // A file that nobody may read, not even root.
-    symlink(
-        "/sys/bus/platform/drivers_probe",
-        stack.log_file().with_file_name("unreadable.log"),
-    )
-    .unwrap();
-    fired.push(on_host(&mut stack, "AgentCannotRead", "source", "files[0]").await);
     fs::write(stack.log_file(), "x".repeat(10 * MAX_LINE) + "\n").unwrap();
     fired.push(on_host(&mut stack, "AgentLosesData", "reason", "too_long").await);
     stack.logs_answer.store(503, Ordering::Relaxed);

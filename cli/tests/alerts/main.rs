@@ -12,7 +12,6 @@
 //! | `CollectorLosesData` | yes | a backend of logs that answers 400 |
 //! | `AgentLags` | yes | a backend of logs that answers 503 |
 //! | `AgentLosesData` | yes | a line that is longer than the limit |
-//! | `AgentCannotRead` | yes | a file of the kernel's that is for writing only |
 //! | `DiskFilling` | yes, also that it is foreseen | a disk that is full |
 //! | `ContainerMemoryNearLimit`, `ContainerRestarting` | yes | cgroups that are made up for the agent |
 //!
