@@ -8,9 +8,10 @@ use std::{
 };
 
 use crate::{
-    here::{program, until},
+    here::{is_there, program},
     host::Host,
     part::Part,
+    start,
 };
 
 /// Mounts a disk of 1 MiB at `$1/disk`, fills it but for 8 KiB, puts the mount on the host's list, and goes on as the agent. All
@@ -25,7 +26,7 @@ sed -n "s| $host/disk | /disk |p" /proc/self/mountinfo > "$host/proc/1/mountinfo
 exec "$@"
 "#;
 
-/// The longest line that it takes, in bytes; the longest of all sources counts for each.
+/// The longest line that it takes, in bytes.
 pub(crate) const MAX_LINE: usize = 1024;
 
 fn in_namespaces() -> Command {
@@ -37,15 +38,10 @@ fn in_namespaces() -> Command {
 /// Whether this machine lets programs have namespaces; a word on it where it does not, and a failure in CI.
 pub(crate) fn can_have_a_disk() -> bool {
     let status = in_namespaces().arg("true").stderr(Stdio::null()).status();
-    let can = status.is_ok_and(|status| status.success());
-    assert!(
-        can || std::env::var("CI").as_deref() != Ok("true"),
-        "no user namespaces here"
-    );
-    if !can {
-        eprintln!("SKIPPED: no user namespaces here");
-    }
-    can
+    is_there(
+        "a user namespace",
+        status.is_ok_and(|status| status.success()),
+    )
 }
 
 /// Reads `FOLDER/logs/*.log` and measures `host` each second.
@@ -71,12 +67,5 @@ pub(crate) async fn start(folder: &Path, host: &Host, otlp: SocketAddr) -> Part 
         .arg(program("trivium-agent"))
         .args(["run", "--config"])
         .arg(config);
-    let mut part = Part::start(&mut command, folder, "agent");
-    until("the agent runs", || {
-        part.assert_runs();
-        let is_running = part.output().contains("running; sending to");
-        async move { is_running.then_some(()) }
-    })
-    .await;
-    part
+    start::agent(&mut command, folder).await
 }

@@ -38,18 +38,6 @@ mod rules;
 #[expect(dead_code, reason = "the tests of `load` look at more of it")]
 mod server;
 mod stack;
+#[path = "../e2e/start.rs"]
+mod start;
 mod traffic;
-
-/// Whether a program that is not of this workspace is on the PATH; a word on it where it is not, and a failure in CI.
-fn is_installed(program: &str, debian_package: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&path).any(|folder| folder.join(program).exists()) {
-        return true;
-    }
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "{program} is missing: install {debian_package}"
-    );
-    eprintln!("SKIPPED: {program} is missing: install {debian_package}");
-    false
-}

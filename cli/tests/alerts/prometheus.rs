@@ -8,7 +8,8 @@ use crate::{
     here::until,
     part::Part,
     rules,
-    stack::{GRAFANA_URL, REPOSITORY_URL, ready},
+    stack::{GRAFANA_URL, REPOSITORY_URL},
+    start::ready,
 };
 
 /// A query at an instant does not look further back; the default is 5 minutes, of the clock that is not made faster.

@@ -8,7 +8,10 @@ use std::{
 
 use regex::Regex;
 
-use crate::{here::root, is_installed, rules};
+use crate::{
+    here::{is_installed, root},
+    rules,
+};
 
 /// Whether promtool says so; what it says is the message.
 fn assert_passes(arguments: &[&str], files: &[PathBuf]) {

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -17,12 +17,12 @@ use tempfile::TempDir;
 
 use crate::{
     agent,
-    here::{collector, program, root, until},
+    here::{collector, free, is_installed, root},
     host::Host,
-    is_installed,
     part::Part,
     prometheus::Prometheus,
     server,
+    start::{self, ready},
 };
 
 pub(crate) const GRAFANA_URL: &str = "https://grafana.example.com";
@@ -53,12 +53,6 @@ pub(crate) enum State {
     Well,
     /// Faults; the backend of logs answers as told, that of traces is away, and queues are short.
     Troubled,
-}
-
-/// Addresses that are free when asked.
-fn free<const N: usize>() -> [SocketAddr; N] {
-    let listeners: [_; N] = std::array::from_fn(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap())
 }
 
 impl Stack {
@@ -93,7 +87,7 @@ impl Stack {
         configure(&mut command, path, state);
         match state {
             State::Well => {
-                others.push(start_lens(path, lens, ingest_http, ingest_grpc).await);
+                others.push(start::lens(path, lens, ingest_http, ingest_grpc).await);
                 command
                     .env("LOKI_OTLP", format!("http://{ingest_http}/otlp"))
                     .env("TEMPO_OTLP", ingest_grpc.to_string());
@@ -107,7 +101,17 @@ impl Stack {
         let prometheus = Prometheus::start(path, prometheus, alertmanager).await;
         let otelcol = Part::start(&mut command, path, "otelcol");
         let otelcol = ready(otelcol, format!("http://{health}/")).await;
-        let (app_url, app) = start_app(path, otlp, state).await;
+        let endpoint = format!("http://{otlp}");
+        let (app_url, app) = start::app(path, "app", &endpoint, INTERVAL_MS, |command| {
+            match state {
+                State::Well => command.env("APP_LOGIN_RATE_CLIENT", "1000000/1s"),
+                State::Troubled => command
+                    .env("APP_FAULTS", "error:/users/me/:0.5:500,latency:/:0.5:700ms")
+                    .env("OTEL_BSP_MAX_QUEUE_SIZE", "32")
+                    .env("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "16"),
+            };
+        })
+        .await;
         let host = Host::make(path.join("host"));
         others.push(agent::start(path, &host, otlp).await);
         Some(Self {
@@ -196,62 +200,4 @@ async fn start_alertmanager(
         .arg("--cluster.listen-address=");
     let part = Part::start(&mut command, folder, "alertmanager");
     ready(part, format!("http://{listen}/-/ready")).await
-}
-
-async fn start_lens(
-    folder: &Path,
-    listen: SocketAddr,
-    ingest_http: SocketAddr,
-    ingest_grpc: SocketAddr,
-) -> Part {
-    let mut command = Command::new(program("trivium-lens"));
-    command
-        .env("LENS_LISTEN", listen.to_string())
-        .env("LENS_INGEST_HTTP", ingest_http.to_string())
-        .env("LENS_INGEST_GRPC", ingest_grpc.to_string())
-        .env("LENS_DATA", folder.join("lens.db"))
-        .env("OTEL_SDK_DISABLED", "true");
-    let part = Part::start(&mut command, folder, "lens");
-    ready(part, format!("http://{listen}/readyz")).await
-}
-
-async fn start_app(folder: &Path, otlp: SocketAddr, state: State) -> (String, Part) {
-    let mut command = Command::new(program("trivium-app"));
-    command
-        .env("APP_LISTEN", "127.0.0.1:0")
-        .env("APP_DATABASE", folder.join("app.db"))
-        .env("APP_BCRYPT_COST", "4")
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{otlp}"))
-        .env("OTEL_METRIC_EXPORT_INTERVAL", INTERVAL_MS)
-        .env("OTEL_BSP_SCHEDULE_DELAY", INTERVAL_MS)
-        .env("OTEL_BLRP_SCHEDULE_DELAY", INTERVAL_MS);
-    match state {
-        State::Well => command.env("APP_LOGIN_RATE_CLIENT", "1000000/1s"),
-        State::Troubled => command
-            .env("APP_FAULTS", "error:/users/me/:0.5:500,latency:/:0.5:700ms")
-            .env("OTEL_BSP_MAX_QUEUE_SIZE", "32")
-            .env("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "16"),
-    };
-    let mut part = Part::start(&mut command, folder, "app");
-    let url = until("the app's address", || {
-        part.assert_runs();
-        let output = part.output();
-        let line = output.lines().find(|line| line.contains("listening on"));
-        let url = line.map(|line| line[line.find("http://").unwrap()..].trim().to_owned());
-        async { url }
-    })
-    .await;
-    let part = ready(part, format!("{url}/readyz")).await;
-    (url, part)
-}
-
-pub(crate) async fn ready(mut part: Part, url: String) -> Part {
-    let client = reqwest::Client::new();
-    until(&url, || {
-        part.assert_runs();
-        let request = client.get(&url).send();
-        async { request.await.ok()?.status().is_success().then_some(()) }
-    })
-    .await;
-    part
 }

@@ -15,7 +15,10 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use crate::{skipped, succeed, until};
+use crate::{
+    here::{is_installed, is_there, until},
+    succeed,
+};
 
 pub(crate) struct Engine {
     dockerd: Child,
@@ -25,12 +28,11 @@ pub(crate) struct Engine {
 impl Engine {
     /// `None` where there is no dockerd, or no right to start it.
     pub(crate) async fn start() -> Option<Self> {
-        let is_installed = |program: &str| {
-            let paths = std::env::var_os("PATH").unwrap_or_default();
-            std::env::split_paths(&paths).any(|folder| folder.join(program).exists())
-        };
-        if !geteuid().is_root() || !is_installed("dockerd") || !is_installed("docker") {
-            return skipped("no Docker Engine: install docker.io, and run this as root");
+        if !is_there("root, for dockerd,", geteuid().is_root())
+            || !is_installed("dockerd", "docker.io")
+            || !is_installed("docker", "docker.io")
+        {
+            return None;
         }
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);

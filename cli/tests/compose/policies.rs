@@ -1,6 +1,7 @@
 //! otelcol/policies: each is valid with each backend, and does what it says on this machine, without Docker.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -9,8 +10,12 @@ use reqwest::StatusCode;
 use tempfile::TempDir;
 
 use crate::{
-    client::App, collector, free_ports, lens::Lens, make_secrets, part::Part, program, root,
-    succeed, until,
+    client::App,
+    here::{collector, free, root, until},
+    lens::Lens,
+    make_secrets,
+    part::Part,
+    start, succeed,
 };
 
 const POLICIES: [&[&str]; 2] = [&["token"], &["token", "tls"]];
@@ -72,8 +77,8 @@ fn every_policy_validates_with_every_backend() {
 struct Native {
     folder: TempDir,
     lens: Lens,
-    otlp_grpc: u16,
-    otlp_http: u16,
+    otlp_grpc: SocketAddr,
+    otlp_http: SocketAddr,
     parts: Vec<Part>,
 }
 
@@ -81,33 +86,28 @@ impl Native {
     async fn start(otelcol_program: PathBuf, policies: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         make_secrets(folder.path());
-        let [page, ingest_http, ingest_grpc, otlp_grpc, otlp_http, health] = free_ports();
-        let address = |port: u16| format!("127.0.0.1:{port}");
-        let mut command = Command::new(program("trivium-lens"));
-        command
-            .env("LENS_LISTEN", address(page))
-            .env("LENS_INGEST_HTTP", address(ingest_http))
-            .env("LENS_INGEST_GRPC", address(ingest_grpc))
-            .env("LENS_DATA", folder.path().join("lens.db"))
-            .env("OTEL_SDK_DISABLED", "true");
-        let lens = Part::start(&mut command, folder.path(), "lens");
+        let [page, ingest_http, ingest_grpc, otlp_grpc, otlp_http, health] = free();
+        let lens = start::lens(folder.path(), page, ingest_http, ingest_grpc).await;
         let mut command = otelcol(&otelcol_program, &[], "lens", policies, folder.path());
         command
-            .env("OTELCOL_OTLP_GRPC", address(otlp_grpc))
-            .env("OTELCOL_OTLP_HTTP", address(otlp_http))
-            .env("OTELCOL_HEALTH", address(health))
-            .env("OTELCOL_TLS_NAME", format!("localhost:{otlp_http}"))
+            .env("OTELCOL_OTLP_GRPC", otlp_grpc.to_string())
+            .env("OTELCOL_OTLP_HTTP", otlp_http.to_string())
+            .env("OTELCOL_HEALTH", health.to_string())
+            .env(
+                "OTELCOL_TLS_NAME",
+                format!("localhost:{}", otlp_http.port()),
+            )
             .env("OTELCOL_SELF_METRICS_INTERVAL_MS", "1000")
-            .env("LENS_LOGS", format!("http://{}/otlp", address(ingest_http)))
+            .env("LENS_LOGS", format!("http://{ingest_http}/otlp"))
             .env(
                 "LENS_REMOTE_WRITE",
-                format!("http://{}/api/v1/write", address(ingest_http)),
+                format!("http://{ingest_http}/api/v1/write"),
             )
-            .env("LENS_TRACES", address(ingest_grpc));
+            .env("LENS_TRACES", ingest_grpc.to_string());
         let otelcol = Part::start(&mut command, folder.path(), "otelcol");
         Self {
             folder,
-            lens: Lens::at(page),
+            lens: Lens::at(page.port()),
             otlp_grpc,
             otlp_http,
             parts: vec![lens, otelcol],
@@ -120,26 +120,13 @@ impl Native {
 
     /// An app that sends to an endpoint, with the variables given besides.
     async fn start_app(&mut self, scheme: &str, variables: &[(&str, PathBuf)]) -> App {
-        let [port] = free_ports();
-        let mut command = Command::new(program("trivium-app"));
-        command
-            .env("APP_LISTEN", format!("127.0.0.1:{port}"))
-            .env("APP_DATABASE", self.folder.path().join("app.db"))
-            .env(
-                "OTEL_EXPORTER_OTLP_ENDPOINT",
-                format!("{scheme}://127.0.0.1:{}", self.otlp_grpc),
-            )
-            .env("OTEL_METRIC_EXPORT_INTERVAL", "500")
-            .envs(variables.iter().map(|(key, value)| (key, value)));
-        let mut part = Part::start(&mut command, self.folder.path(), "app");
-        until("the app listens", || {
-            part.assert_runs();
-            let is_listening = part.output().contains("listening on");
-            async move { is_listening.then_some(()) }
+        let otlp = format!("{scheme}://{}", self.otlp_grpc);
+        let (url, part) = start::app(self.folder.path(), "app", &otlp, "500", |command| {
+            command.envs(variables.iter().map(|(key, value)| (key, value)));
         })
         .await;
         self.parts.push(part);
-        App::at(format!("http://127.0.0.1:{port}"))
+        App::at(url)
     }
 
     async fn stop(self) {
@@ -191,7 +178,7 @@ async fn without_the_token_or_with_another_one_nobody_is_let_in() {
     let native = Native::start(program, &["token"]).await;
     let token = std::fs::read_to_string(native.secret("otlp/token")).unwrap();
     let client = reqwest::Client::new();
-    let url = format!("http://127.0.0.1:{}/v1/logs", native.otlp_http);
+    let url = format!("http://{}/v1/logs", native.otlp_http);
     let send = async |authorization: &str| {
         let request = client
             .post(&url)

@@ -7,11 +7,11 @@ use tempfile::TempDir;
 
 use crate::{
     client::{App, PASSWORD},
-    collector, compose,
+    compose,
     engine::Engine,
-    free_ports,
+    here::{collector, free, program, root, until},
     lens::Lens,
-    make_secrets, program, root, succeed, until,
+    make_secrets, succeed,
 };
 
 /// What app, agent, Collector and lens may take together.
@@ -64,7 +64,7 @@ impl Stack {
         engine.import(upstream, &collector, "otelcol-contrib");
         let secrets = tempfile::tempdir().unwrap();
         make_secrets(secrets.path());
-        let [app, otlp_grpc, otlp_http, lens] = free_ports();
+        let [app, otlp_grpc, otlp_http, lens] = free().map(|address| address.port());
         Some(Self {
             engine,
             _programs: programs,

@@ -1,6 +1,8 @@
-//! What the tests find here: the programs built beside them, the Collector, the checkout; and how they wait.
+//! What the tests find here: the programs built beside them, the Collector, the checkout, free ports; what they do without;
+//! and how they wait.
 
 use std::{
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::Command,
     sync::OnceLock,
@@ -22,7 +24,8 @@ pub(crate) fn program(name: &str) -> PathBuf {
 }
 
 pub(crate) fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    root.canonicalize().unwrap()
 }
 
 /// The Collector; `None`, with a word on it, when there is none here and this is not CI.
@@ -34,20 +37,44 @@ pub(crate) fn collector() -> Option<PathBuf> {
             .arg(root())
             .output()
             .unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
         if output.status.success() {
             let path = String::from_utf8(output.stdout).unwrap();
             return Some(PathBuf::from(path.trim()));
         }
-        assert_ne!(
-            std::env::var("CI").as_deref(),
-            Ok("true"),
-            "no Collector: {error}"
-        );
-        eprintln!("SKIPPED: no Collector: {error}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        is_there(&format!("the Collector ({error})"), false);
         None
     });
     found.clone()
+}
+
+/// Whether something that is not of this workspace is there; a word on it where it is not, and a failure in CI.
+pub(crate) fn is_there(what: &str, found: bool) -> bool {
+    assert!(
+        found || std::env::var("CI").as_deref() != Ok("true"),
+        "{what} is missing"
+    );
+    if !found {
+        eprintln!("SKIPPED: {what} is missing");
+    }
+    found
+}
+
+/// The same of a program, which the package of Debian brings.
+#[allow(
+    dead_code,
+    reason = "only the tests of compose/ and grafana/ need more programs"
+)]
+pub(crate) fn is_installed(program: &str, debian_package: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
+    is_there(&format!("{program} (Debian: {debian_package})"), found)
+}
+
+/// Addresses that are free when asked; held together for a moment, so that none is given twice.
+pub(crate) fn free<const N: usize>() -> [SocketAddr; N] {
+    let listeners: [_; N] = std::array::from_fn(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap())
 }
 
 /// Polls until there is a value.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{client::Sent, until};
+use crate::{client::Sent, here::until};
 
 pub(crate) const DURATION: &str = "http.server.request.duration";
 

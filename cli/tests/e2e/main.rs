@@ -18,6 +18,7 @@ mod outages;
 mod part;
 mod secrets;
 mod stack;
+mod start;
 mod up;
 #[path = "../../../lens/tests/integration/webdriver.rs"]
 mod webdriver;

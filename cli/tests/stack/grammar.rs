@@ -9,7 +9,10 @@ use std::{
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{boards::Language, here::root, is_there};
+use crate::{
+    boards::Language,
+    here::{is_there, root},
+};
 
 /// What a query mentions.
 #[derive(Debug, Deserialize)]

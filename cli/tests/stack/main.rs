@@ -22,18 +22,8 @@ mod part;
 mod prometheus;
 mod records;
 mod setup;
+#[path = "../e2e/start.rs"]
+mod start;
 mod structure;
 mod traffic;
 mod variables;
-
-/// Whether something that is not of this workspace is there; a word on it where it is not, and a failure in CI.
-fn is_there(what: &str, found: bool) -> bool {
-    assert!(
-        found || std::env::var("CI").as_deref() != Ok("true"),
-        "{what} is missing"
-    );
-    if !found {
-        eprintln!("SKIPPED: {what} is missing");
-    }
-    found
-}

@@ -15,10 +15,11 @@ use tempfile::TempDir;
 
 use crate::{
     client::App,
-    here::{collector, program, root, until},
-    host, is_there,
+    here::{collector, free, is_installed, program, root},
+    host,
     part::Part,
     prometheus::Prometheus,
+    start::{self, ready},
 };
 
 const INTERVAL_MS: &str = "1000";
@@ -33,22 +34,11 @@ pub(crate) struct Stack {
     folder: TempDir,
 }
 
-/// Addresses that are free when asked.
-fn free<const N: usize>() -> [SocketAddr; N] {
-    let listeners: [_; N] = std::array::from_fn(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap())
-}
-
-fn is_on_path(name: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(name).exists())
-}
-
 impl Stack {
     /// All of them, ready. `None` when the Collector or Prometheus is not there, and this is not CI.
     pub(crate) async fn start() -> Option<Self> {
         let otelcol = collector()?;
-        if !is_there("prometheus (Debian: prometheus)", is_on_path("prometheus")) {
+        if !is_installed("prometheus", "prometheus") {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -70,7 +60,7 @@ impl Stack {
         };
         let mut parts = vec![
             start_prometheus(folder.path(), prometheus).await,
-            start_lens(folder.path(), lens, &backends).await,
+            start::lens(folder.path(), lens, ingest_http, ingest_grpc).await,
         ];
         write_test_backend(folder.path(), lossy, silent.local_addr().unwrap());
         let mut command = Command::new(otelcol);
@@ -79,12 +69,19 @@ impl Stack {
             .env("OTELCOL_OTLP_HTTP", http.to_string())
             .env("OTELCOL_HEALTH", health.to_string());
         parts.push(start_otelcol(folder.path(), command, &backends, health).await);
-        let (app, part) = start_app(folder.path(), grpc).await;
+        let otlp = format!("http://{grpc}");
+        // With faults: every other request of the front page fails.
+        let (url, part) = start::app(folder.path(), "app", &otlp, INTERVAL_MS, |command| {
+            command
+                .env("APP_LOGIN_RATE_CLIENT", "1000000/1s")
+                .env("APP_FAULTS", "error:/:0.5:500");
+        })
+        .await;
         parts.push(part);
         parts.push(start_agent(folder.path(), grpc).await);
         Some(Self {
             prometheus: Prometheus::at(prometheus.port()),
-            app,
+            app: App::at(url),
             lossy_otlp: format!("http://{lossy}"),
             _parts: parts,
             _silent: silent,
@@ -145,18 +142,6 @@ async fn start_prometheus(folder: &Path, listen: SocketAddr) -> Part {
     ready(part, format!("http://{listen}/-/ready")).await
 }
 
-async fn start_lens(folder: &Path, listen: SocketAddr, backends: &Backends) -> Part {
-    let mut command = Command::new(program("trivium-lens"));
-    command
-        .env("LENS_LISTEN", listen.to_string())
-        .env("LENS_INGEST_HTTP", backends.ingest_http.to_string())
-        .env("LENS_INGEST_GRPC", backends.ingest_grpc.to_string())
-        .env("LENS_DATA", folder.join("lens.db"))
-        .env("OTEL_SDK_DISABLED", "true");
-    let part = Part::start(&mut command, folder, "lens");
-    ready(part, format!("http://{listen}/readyz")).await
-}
-
 /// `silent` takes connections and never answers.
 fn write_test_backend(folder: &Path, lossy_otlp: SocketAddr, silent: SocketAddr) {
     let text = format!(
@@ -210,32 +195,6 @@ async fn start_otelcol(
     ready(part, format!("http://{health}/")).await
 }
 
-/// With faults: every other request of the front page fails.
-async fn start_app(folder: &Path, otlp: SocketAddr) -> (App, Part) {
-    let mut command = Command::new(program("trivium-app"));
-    command
-        .env("APP_LISTEN", "127.0.0.1:0")
-        .env("APP_DATABASE", folder.join("app.db"))
-        .env("APP_BCRYPT_COST", "4")
-        .env("APP_LOGIN_RATE_CLIENT", "1000000/1s")
-        .env("APP_FAULTS", "error:/:0.5:500")
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{otlp}"))
-        .env("OTEL_METRIC_EXPORT_INTERVAL", INTERVAL_MS)
-        .env("OTEL_BSP_SCHEDULE_DELAY", INTERVAL_MS)
-        .env("OTEL_BLRP_SCHEDULE_DELAY", INTERVAL_MS);
-    let mut part = Part::start(&mut command, folder, "app");
-    let url = until("the app's address", || {
-        part.assert_runs();
-        let output = part.output();
-        let line = output.lines().find(|line| line.contains("listening on"));
-        let url = line.map(|line| line[line.find("http://").unwrap()..].trim().to_owned());
-        async { url }
-    })
-    .await;
-    let part = ready(part, format!("{url}/readyz")).await;
-    (App::at(url), part)
-}
-
 async fn start_agent(folder: &Path, otlp: SocketAddr) -> Part {
     let host = folder.join("host");
     host::make(&host);
@@ -255,23 +214,5 @@ async fn start_agent(folder: &Path, otlp: SocketAddr) -> Part {
     fs::write(&config, text).unwrap();
     let mut command = Command::new(program("trivium-agent"));
     command.arg("run").arg("--config").arg(config);
-    let mut part = Part::start(&mut command, folder, "agent");
-    until("the agent runs", || {
-        part.assert_runs();
-        let is_running = part.output().contains("running; sending to");
-        async move { is_running.then_some(()) }
-    })
-    .await;
-    part
-}
-
-async fn ready(mut part: Part, url: String) -> Part {
-    let client = reqwest::Client::new();
-    until(&url, || {
-        part.assert_runs();
-        let request = client.get(&url).send();
-        async { request.await.ok()?.status().is_success().then_some(()) }
-    })
-    .await;
-    part
+    start::agent(&mut command, folder).await
 }
