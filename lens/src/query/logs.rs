@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use opentelemetry::{SpanId, TraceId};
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::SqlitePool;
+use sqlx::query::QueryAs;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqlitePool};
 
 use super::time::{Range, rfc3339};
 use super::{QueryError, from_json, ids};
@@ -143,14 +144,12 @@ const BY_TIME: &str = concat!(
     " LIMIT ?8"
 );
 
-/// Searches.
-pub async fn search(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Found, QueryError> {
-    let statement = if wanted.trace_id.is_some() {
-        OF_TRACE
-    } else {
-        BY_TIME
-    };
-    let rows: Vec<Row> = sqlx::query_as(statement)
+/// With what [`conditions`] numbers, and the statements around them: parameters 1 to 13.
+pub(super) fn bound<'q, O>(
+    query: QueryAs<'q, Sqlite, O, SqliteArguments>,
+    wanted: Wanted<'q>,
+) -> QueryAs<'q, Sqlite, O, SqliteArguments> {
+    query
         .bind(wanted.range.since_ns)
         .bind(wanted.range.until_ns)
         .bind(EXAMINED)
@@ -164,6 +163,16 @@ pub async fn search(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Found, Quer
         .bind(wanted.file)
         .bind(wanted.trace_id.map(|id| id.to_bytes().to_vec()))
         .bind(wanted.event)
+}
+
+/// Searches.
+pub async fn search(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Found, QueryError> {
+    let statement = if wanted.trace_id.is_some() {
+        OF_TRACE
+    } else {
+        BY_TIME
+    };
+    let rows: Vec<Row> = bound(sqlx::query_as(statement), wanted)
         .fetch_all(pool)
         .await?;
     let logs: Vec<LogRecord> = rows.into_iter().map(record).collect::<Result<_, _>>()?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use sqlx::SqlitePool;
 
-use super::logs::{self, EXAMINED, Wanted, conditions};
+use super::logs::{self, Wanted, conditions};
 use super::time::{Range, rfc3339};
 use super::{QueryError, json_ids};
 
@@ -159,20 +159,7 @@ async fn groups(
     wanted: Wanted<'_>,
     slots: Slots,
 ) -> Result<Vec<Group>, QueryError> {
-    Ok(sqlx::query_as(GROUPS)
-        .bind(wanted.range.since_ns)
-        .bind(wanted.range.until_ns)
-        .bind(EXAMINED)
-        .bind(wanted.service)
-        .bind(wanted.span_id.map(|id| id.to_bytes().to_vec()))
-        .bind(wanted.min_severity)
-        .bind(wanted.text.map(logs::like_pattern))
-        .bind(wanted.limit)
-        .bind(wanted.host)
-        .bind(wanted.container)
-        .bind(wanted.file)
-        .bind(wanted.trace_id.map(|id| id.to_bytes().to_vec()))
-        .bind(wanted.event)
+    Ok(logs::bound(sqlx::query_as(GROUPS), wanted)
         .bind(slots.start_ns)
         .bind(slots.step_ns)
         .fetch_all(pool)
