@@ -11,7 +11,7 @@ use serde_json::json;
 
 pub(crate) const NAME: &str = "shop-1";
 pub(crate) const CONTAINER: &str = "shop-stock-1";
-const ID: &str = "4f1d2c3b5a6978897a6b5c4d3e2f10014f1d2c3b5a6978897a6b5c4d3e2f1001";
+pub(crate) const ID: &str = "4f1d2c3b5a6978897a6b5c4d3e2f10014f1d2c3b5a6978897a6b5c4d3e2f1001";
 
 /// As this machine has them.
 const OF_THIS_MACHINE: &[&str] = &["uptime", "stat", "meminfo", "loadavg", "vmstat"];

@@ -14,7 +14,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("__to", "0"),
     ("__url_time_range", "from=0&to=0"),
     ("__field.labels.http_route", "/login/"),
-    ("__field.labels.container", "shop-stock-1"),
+    ("__field.labels.container_id", crate::host::ID),
     ("__value.text", "text"),
 ];
 
