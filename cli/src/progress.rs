@@ -7,6 +7,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::color;
+
 /// Without a terminal a long step says where it is at most this often.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -25,10 +27,13 @@ impl Step {
         let name = name.into();
         let now = Instant::now();
         let spinner = stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(
-                "{spinner:.cyan} {prefix} {elapsed:.dim} {wide_msg:.dim}",
-            )
-            .expect("the template is a constant with known keys");
+            let template = if color::is_on_stderr() {
+                "{spinner:.cyan} {prefix} {elapsed:.dim} {wide_msg:.dim}"
+            } else {
+                "{spinner} {prefix} {elapsed} {wide_msg}"
+            };
+            let style = ProgressStyle::with_template(template)
+                .expect("the template is a constant with known keys");
             let spinner = ProgressBar::new_spinner()
                 .with_style(style)
                 .with_prefix(name.clone());
@@ -61,10 +66,12 @@ impl Step {
     /// Ends the step with a line that stays.
     pub(crate) fn done(mut self, result: &str) {
         self.clear();
-        eprintln!(
-            "✓ {} {result} ({:.1} s)",
+        let took = format!("({:.1} s)", self.started.elapsed().as_secs_f64());
+        anstream::eprintln!(
+            "{} {} {result} {}",
+            color::paint(color::GOOD, "✓"),
             self.name,
-            self.started.elapsed().as_secs_f64()
+            color::paint(color::DIM, took)
         );
     }
 

@@ -1,4 +1,4 @@
-//! The last lines of a log file, indented, to be shown under an error.
+//! The last lines of a log file: indented, to be shown under an error, or as the place to go on from.
 
 use std::{
     fs::File,
@@ -30,7 +30,10 @@ pub(crate) fn last_lines(path: &Path) -> String {
 }
 
 fn last_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    read_last_bytes(&mut File::open(path)?)
+}
+
+fn read_last_bytes(file: &mut File) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(BYTES)))?;
     let mut bytes = Vec::new();
@@ -38,8 +41,27 @@ fn last_bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Moves the position of `file` to the start of the last twenty lines.
+pub(crate) fn seek_last_lines(file: &mut File) -> io::Result<()> {
+    let bytes = read_last_bytes(file)?;
+    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let mut ends = text.iter().rev().enumerate();
+    let before = ends
+        .by_ref()
+        .filter(|(_, byte)| **byte == b'\n')
+        .nth(LINES - 1);
+    let shown = match before {
+        Some((from_end, _)) => from_end + bytes.len() - text.len(),
+        None => bytes.len(),
+    };
+    let end = file.stream_position()?;
+    file.seek(SeekFrom::Start(end - shown as u64)).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -52,6 +74,23 @@ mod tests {
         assert_eq!(lines.lines().count(), 20);
         assert_eq!(lines.lines().next(), Some("    line number 4981"));
         assert_eq!(lines.lines().last(), Some("    line number 5000"));
+    }
+
+    #[test]
+    fn going_on_starts_at_the_twentieth_line_from_the_end() {
+        let mut log = tempfile::tempfile().unwrap();
+        for (lines, first) in [(100, 81), (20, 1), (3, 1)] {
+            log.set_len(0).unwrap();
+            log.rewind().unwrap();
+            (1..=lines).for_each(|n| writeln!(log, "line number {n}").unwrap());
+            seek_last_lines(&mut log).unwrap();
+            let mut rest = String::new();
+            log.read_to_string(&mut rest).unwrap();
+            let expected: String = (first..=lines)
+                .map(|n| format!("line number {n}\n"))
+                .collect();
+            assert_eq!(rest, expected);
+        }
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub(crate) struct Options {
     /// Root of the clone, when run from outside of it
     #[arg(long, value_name = "DIR", env = "TRIVIUM_ROOT")]
     root: Option<PathBuf>,
+    /// Print it as JSON: `{"path": …}`
+    #[arg(long)]
+    json: bool,
 }
 
 /// Why `trivium otelcol` printed no path.
@@ -72,7 +75,12 @@ pub(crate) enum OtelcolError {
 pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     let root = root::find(options.root.as_deref())?;
     let executable = locate(&options.choice, &root).await?;
-    writeln!(io::stdout(), "{}", executable.display())?;
+    if options.json {
+        let json = serde_json::json!({"path": executable.to_string_lossy()});
+        writeln!(io::stdout(), "{json}")?;
+    } else {
+        writeln!(io::stdout(), "{}", executable.display())?;
+    }
     Ok(())
 }
 

@@ -46,10 +46,6 @@ impl Backends {
         }
     }
 
-    pub(super) fn names(&self) -> &[String] {
-        &self.names
-    }
-
     /// The configuration files, in the order the names were given.
     pub(super) fn files(&self) -> impl Iterator<Item = PathBuf> {
         self.names

@@ -5,27 +5,29 @@
 //! is said.
 
 use std::{
-    fs::File,
     future::poll_fn,
     io,
     path::{Path, PathBuf},
     pin::pin,
     process::{ExitStatus, Stdio},
     task::Poll,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use tokio::process::{Child, Command};
 
 use super::{
+    detach, output,
     parts::{Part, Ready},
-    state::{PartState, StateDir},
 };
-use crate::{progress::Step, signals::StopSignals, tail};
+use crate::{
+    process::ProcessId,
+    progress::Step,
+    signals::StopSignals,
+    state::{Ended, PartRecord, StateDir},
+    tail,
+};
 
 /// How long a part may take to answer its readiness check.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
@@ -33,22 +35,24 @@ const READY_POLL: Duration = Duration::from_millis(25);
 /// One readiness check may take this long.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a part may drain and flush: longer than the app's own deadlines together.
-const STOP_DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(20);
+/// What is said of a part that was not given its time.
+pub(crate) const KILLED: &str =
+    "killed: it did not stop in time, so its last telemetry may be missing";
 
 /// The parts in the order of their start. Dropped without [`Group::stop`] it kills them.
 #[derive(Debug)]
 pub(crate) struct Group {
     running: Vec<Running>,
     http: reqwest::Client,
-    logs: PathBuf,
-    working_folder: PathBuf,
+    state: StateDir,
 }
 
 #[derive(Debug)]
 struct Running {
     part: Part,
     child: Child,
-    log: PathBuf,
+    record: PartRecord,
 }
 
 /// A part that isn't there.
@@ -92,19 +96,55 @@ impl Group {
         Ok(Self {
             running: Vec::new(),
             http,
-            logs: state.logs(),
-            working_folder: state.data(),
+            state: state.clone(),
         })
     }
 
-    /// Starts `part` and waits until it is ready, or until any part ends. Cancelling it forgets no started part.
-    pub(super) async fn start(&mut self, part: Part) -> Result<(), PartError> {
-        let step = Step::start(part.name);
-        let (name, ready) = (part.name, part.ready.clone());
-        let log = self.spawn(part)?;
+    /// Starts `part`, which is not ready yet.
+    pub(super) fn spawn(&mut self, part: Part) -> Result<(), PartError> {
+        let (name, log) = (part.name, self.state.log(part.name));
+        let child = self
+            .command(&part, &log)
+            .and_then(|mut command| command.spawn());
+        let child = child.map_err(|source| PartError::Start {
+            name,
+            program: part.program.clone(),
+            source,
+        })?;
+        // It has an id, and an entry in /proc, for as long as it is not waited for.
+        let process = ProcessId::now(child.id().unwrap_or_default())
+            .map_err(|error| io::Error::other(error.to_string()))
+            .map_err(|source| PartError::Watch { name, source })?;
+        let addresses = part.addresses.iter();
+        let record = PartRecord {
+            name: name.to_owned(),
+            process,
+            since: SystemTime::now(),
+            log,
+            addresses: addresses
+                .map(|(label, url)| ((*label).to_owned(), url.to_string()))
+                .collect(),
+            ended: None,
+        };
+        self.running.push(Running {
+            part,
+            child,
+            record,
+        });
+        Ok(())
+    }
+
+    /// Waits until the part that was started last is ready, or until any part ends.
+    pub(super) async fn last_is_ready(&mut self) -> Result<(), PartError> {
+        let Some(last) = self.running.last() else {
+            return Ok(());
+        };
+        let (name, ready) = (last.part.name, last.part.ready.clone());
+        let log = last.record.log.clone();
+        let step = Step::start(name);
         let http = self.http.clone();
         tokio::select! {
-            error = self.first_exit() => Err(error),
+            error = self.next_exit() => Err(error),
             result = until_ready(&http, ready, &log) => match result {
                 Ok(()) => { step.done("ready"); Ok(()) }
                 Err(check) => Err(PartError::NotReady { name, check, log }),
@@ -112,37 +152,16 @@ impl Group {
         }
     }
 
-    fn spawn(&mut self, part: Part) -> Result<PathBuf, PartError> {
-        let log = self.logs.join(format!("{}.log", part.name));
-        let child = self
-            .command(&part, &log)
-            .and_then(|mut command| command.spawn());
-        match child {
-            Ok(child) => {
-                self.running.push(Running {
-                    part,
-                    child,
-                    log: log.clone(),
-                });
-                Ok(log)
-            }
-            Err(source) => Err(PartError::Start {
-                name: part.name,
-                program: part.program,
-                source,
-            }),
-        }
-    }
-
     fn command(&self, part: &Part, log: &Path) -> io::Result<Command> {
-        let output = File::create(log)?;
+        let output = output::begin(log)?;
         let mut command = Command::new(&part.program);
         command
             .args(&part.arguments)
             // What a shell has there is another program's database, which no part may touch.
             .env_remove("DATABASE_URL")
+            .env_remove(detach::IN_BACKGROUND)
             .envs(part.environment.iter().cloned())
-            .current_dir(&self.working_folder)
+            .current_dir(self.state.data())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -151,21 +170,17 @@ impl Group {
         Ok(command)
     }
 
-    /// Waits until one of the parts ends, which none does by itself. Cancelling it loses nothing.
-    pub(super) async fn first_exit(&mut self) -> PartError {
+    /// Waits until one more of the parts ends, which none does by itself. Cancelling it loses nothing.
+    pub(super) async fn next_exit(&mut self) -> PartError {
         poll_fn(|context| {
-            for Running { part, child, log } in &mut self.running {
+            for running in &mut self.running {
+                if running.record.ended.is_some() {
+                    continue;
+                }
                 // A dropped wait loses no exit: the child keeps it and the waker.
-                if let Poll::Ready(ended) = pin!(child.wait()).poll(context) {
-                    let name = part.name;
-                    return Poll::Ready(match ended {
-                        Ok(status) => PartError::Ended {
-                            name,
-                            status,
-                            log: log.clone(),
-                        },
-                        Err(source) => PartError::Watch { name, source },
-                    });
+                let wait = pin!(running.child.wait()).poll(context);
+                if let Poll::Ready(ended) = wait {
+                    return Poll::Ready(running.note_end(ended));
                 }
             }
             Poll::Pending
@@ -194,33 +209,36 @@ impl Group {
             }
             // It fails only for a child that has ended by now.
             let _ = running.child.kill().await;
-            step.done("killed: it did not stop in time, so its last telemetry may be missing");
+            step.done(KILLED);
         }
     }
 
-    pub(super) fn states(&self) -> Vec<PartState<'_>> {
-        self.running.iter().map(Running::state).collect()
+    pub(super) fn records(&self) -> Vec<PartRecord> {
+        self.running
+            .iter()
+            .map(|running| running.record.clone())
+            .collect()
     }
 }
 
 impl Running {
-    fn state(&self) -> PartState<'_> {
-        let addresses = self.part.addresses.iter();
-        PartState {
-            name: self.part.name,
-            pid: self.child.id(),
-            log: &self.log,
-            addresses: addresses
-                .map(|(label, url)| (*label, url.to_string()))
-                .collect(),
-        }
+    fn note_end(&mut self, ended: io::Result<ExitStatus>) -> PartError {
+        let name = self.part.name;
+        let (status, error) = match ended {
+            Ok(status) => {
+                let log = self.record.log.clone();
+                (status.to_string(), PartError::Ended { name, status, log })
+            }
+            Err(source) => (source.to_string(), PartError::Watch { name, source }),
+        };
+        let at = SystemTime::now();
+        self.record.ended = Some(Ended { status, at });
+        error
     }
 
     fn terminate(&self) {
-        if let Some(pid) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
-            // It fails only for a child that has ended by now.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        }
+        // It fails only for a program that has become another user's, which is then killed in vain as well.
+        let _ = self.record.process.signal(Signal::SIGTERM);
     }
 }
 

@@ -8,11 +8,12 @@ use std::{
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::{backends::Backends, state::StateDir};
+use super::backends::Backends;
 use crate::{
     compile::{self, CompileError},
     folders,
     progress::Step,
+    state::StateDir,
 };
 
 const AGENT: &str = "trivium-agent";
@@ -59,7 +60,7 @@ impl Programs {
         backends: &Backends,
         state: &StateDir,
     ) -> Result<Self, ProgramError> {
-        let log = state.logs().join("build.log");
+        let log = state.log("build");
         let lens = if backends.include_lens() {
             Some(find_or_build(LENS, root, &log).await?)
         } else {

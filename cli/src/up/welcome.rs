@@ -3,48 +3,41 @@
 use std::{
     io::{self, Write},
     path::Path,
-    time::Duration,
 };
 
-use super::listen::{Listen, url};
+use crate::state::Record;
 
-/// `with_lens` says whether there is a page on this machine; `agent`: its configuration file, if it runs.
+/// `headline`: what is up, and how it is stopped.
 pub(super) fn write(
     out: &mut impl Write,
-    listen: &Listen,
-    with_lens: bool,
-    agent: Option<&Path>,
+    headline: &str,
+    record: &Record,
     logs: &Path,
-    took: Duration,
 ) -> io::Result<()> {
-    let app = url(listen.app);
-    writeln!(
-        out,
-        "\nTrivium is up after {:.1} s. Ctrl-C stops it.\n",
-        took.as_secs_f64()
-    )?;
-    if with_lens {
-        let page = url(listen.lens);
+    writeln!(out, "\n{headline}\n")?;
+    if let Some(page) = record.address("lens", "page") {
         writeln!(out, "  page   {page}")?;
         writeln!(out, "  API    {page}api/services")?;
-        if agent.is_some() {
+        if record.agent_config.is_some() {
             writeln!(out, "  hosts  {page}hosts")?;
         }
     }
+    let address = |part, label| record.address(part, label).unwrap_or("-");
+    let app = address("app", "http");
     writeln!(out, "  app    {app}")?;
     writeln!(
         out,
         "  OTLP   {} (gRPC)  {} (HTTP)",
-        url(listen.otlp_grpc),
-        url(listen.otlp_http)
+        address("otelcol", "otlp_grpc"),
+        address("otelcol", "otlp_http")
     )?;
     writeln!(out, "  logs   {}", logs.display())?;
-    if let Some(config) = agent {
+    if let Some(config) = &record.agent_config {
         writeln!(out, "  agent  {}", config.display())?;
     }
     writeln!(out, "\nTry a first request:\n")?;
     // The process id makes the address new at each start, so that the answer is never "taken".
-    let email = format!("me-{}@example.com", std::process::id());
+    let email = format!("me-{}@example.com", record.process.pid);
     writeln!(
         out,
         "  curl {app}signup/ -H 'content-type: application/json' \\\n       \

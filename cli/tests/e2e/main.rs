@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
 mod agent;
+mod background;
 mod browser;
 mod client;
 mod collector_config;

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::{part::Part, root, until};
 
-fn up(state: &std::path::Path) -> Command {
+/// `trivium up` on free ports.
+pub(crate) fn up(state: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trivium"));
     command.arg("up").arg("--root").arg(root());
-    command.arg("--state-dir").arg(state).arg("--traffic");
+    command.arg("--state-dir").arg(state);
     for option in [
         "--app-listen",
         "--otelcol-otlp-grpc",
@@ -54,6 +55,7 @@ async fn it_starts_in_five_seconds_shows_live_data_and_stops_clean() {
         let started = Instant::now();
         let name = format!("up{round}");
         let mut command = up(&state);
+        command.arg("--traffic");
         command.arg("--logs").arg(folder.path().join("sho?.log"));
         let mut part = Part::start(&mut command, folder.path(), &name);
         let page = until("the address of the page", || {

@@ -1,8 +1,9 @@
 //! Stand-ins for lens, the Collector, the agent and the app: this test program, started again by a small script.
 //!
 //! Each answers 200 on its readiness address (the agent prints its line instead), notes its start and its stop in a common journal, and writes its settings
-//! to a file. `GET /crash` makes it print thirty lines and end with status 7. The variable `FAKE_BEHAVIOUR`, as
-//! `NAME=WORD`, makes one of them `exit` at once, or `ignore` SIGTERM.
+//! to a file. `GET /api/pipeline` has some hops, for those who know
+//! the token in `LENS_TOKEN_FILE`, if there is one. `GET /crash` makes it print thirty lines and end with status 7. The variable `FAKE_BEHAVIOUR`, as
+//! `NAME=WORD`, makes one of them `exit` at once, `ignore` SIGTERM, or `hang` and never be ready.
 
 use std::{
     env,
@@ -113,7 +114,9 @@ async fn live(name: &str, folder: &Path) {
         "app" => Some("APP_LISTEN"),
         _ => None,
     };
-    if let Some(variable) = variable {
+    if behaviour == format!("{name}=hang") {
+        note(folder, &format!("{name} hangs"));
+    } else if let Some(variable) = variable {
         listen(name, folder, &env::var(variable).unwrap()).await;
     } else {
         note(folder, &format!("{name} started"));
@@ -131,6 +134,8 @@ async fn listen(name: &str, folder: &Path, address: &str) {
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     note(folder, &format!("{name} started"));
     let requests = folder.join(format!("{name}.requests"));
+    let token = env::var("LENS_TOKEN_FILE").map(|file| fs::read_to_string(file).unwrap());
+    let wanted = token.ok().map(|token| format!("Bearer {token}"));
     tokio::spawn(server::serve(
         listener,
         Arc::new(move |seen| {
@@ -139,9 +144,29 @@ async fn listen(name: &str, folder: &Path, address: &str) {
                 std::process::exit(7);
             }
             append(&requests, &seen.route);
+            if seen.route == "GET /api/pipeline" {
+                return match seen.authorization == wanted {
+                    true => (200, json!({"hops": hops()})),
+                    false => (401, Value::Null),
+                };
+            }
             server::app(seen)
         }),
     ));
+}
+
+/// What lens knows of the way of the data.
+fn hops() -> Value {
+    json!([
+        {"hop": "auth", "kind": "sdk", "signal": "traces", "accepted": 1200, "dropped": 0, "sent": 1190, "failed": 0,
+            "queue_size": 10, "queue_capacity": 2048},
+        {"hop": "here", "kind": "agent", "signal": "logs", "accepted": 77, "dropped": 0, "sent": 77, "lag_bytes": 2048,
+            "lag_seconds": 1.5},
+        {"hop": "otlp", "kind": "collector_receiver", "signal": "traces", "accepted": 1190, "refused": 5, "failed": 0},
+        {"hop": "otlp_grpc/lens", "kind": "collector_exporter", "signal": "traces", "sent": 1180, "failed": 2, "dropped": 1,
+            "queue_size": 3, "queue_capacity": 1000},
+        {"hop": "trivium-lens", "kind": "lens", "signal": "traces", "accepted": 1180, "refused": 0, "lag_bytes": 0},
+    ])
 }
 
 /// Of the agent's configuration, `run --config FILE`.

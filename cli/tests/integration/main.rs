@@ -3,10 +3,15 @@
 //! The parts that `up` starts are stand-ins (see [`fake`]); the real ones are in the end-to-end test.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
+mod background;
+mod completion;
 mod fake;
 mod load;
+mod logs;
 mod otelcol;
+mod programs;
 mod server;
+mod status;
 mod up;
 
 use std::{
@@ -49,6 +54,13 @@ fn failure(output: &Output) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     stderr
+}
+
+/// Asserts that the command did well, and returns what it said on stdout.
+fn success(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Writes a file that may be executed.

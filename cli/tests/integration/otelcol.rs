@@ -56,6 +56,16 @@ fn runs(go: &Path) -> Vec<String> {
 const BUILDS: &str = "mkdir build; printf '#!/bin/sh\\n' > build/otelcol; chmod +x build/otelcol\n";
 
 #[test]
+fn as_json_the_path_has_a_name() {
+    let installation = Installation::new();
+    let go = fake_go(&installation, BUILDS);
+    let plain = printed(&otelcol(&installation, &go).output().unwrap());
+    let json = otelcol(&installation, &go).arg("--json").output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json, serde_json::json!({"path": plain}));
+}
+
+#[test]
 fn a_manifest_is_built_once_and_a_changed_one_again() {
     let installation = Installation::new();
     let go = fake_go(&installation, BUILDS);

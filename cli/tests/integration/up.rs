@@ -10,10 +10,10 @@ use std::{
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::{failure, fake::Installation, send, until, write_script};
+use crate::{failure, fake::Installation, send, until};
 
 /// The command with everything of its own, on free ports; by variables, so that a test's options win.
-fn up(installation: &Installation) -> Command {
+pub(crate) fn up(installation: &Installation) -> Command {
     let mut command = Command::new(installation.path("trivium"));
     command.arg("up");
     for listen in [
@@ -35,7 +35,7 @@ fn up(installation: &Installation) -> Command {
 }
 
 /// A running stack; stopped on drop, so that a failed test leaves nothing behind.
-struct Running<'a> {
+pub(crate) struct Running<'a> {
     installation: &'a Installation,
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -44,7 +44,7 @@ struct Running<'a> {
 
 impl<'a> Running<'a> {
     /// Starts `command` and reads what it prints until all is ready.
-    fn start(installation: &'a Installation, mut command: Command) -> Self {
+    pub(crate) fn start(installation: &'a Installation, mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -98,7 +98,7 @@ fn stderr(child: &mut Child) -> String {
     text
 }
 
-fn part<'a>(state: &'a Value, name: &str) -> &'a Value {
+pub(crate) fn part<'a>(state: &'a Value, name: &str) -> &'a Value {
     state["parts"]
         .as_array()
         .unwrap()
@@ -107,7 +107,7 @@ fn part<'a>(state: &'a Value, name: &str) -> &'a Value {
         .unwrap()
 }
 
-fn address(state: &Value, name: &str, label: &str) -> String {
+pub(crate) fn address(state: &Value, name: &str, label: &str) -> String {
     part(state, name)["addresses"][label]
         .as_str()
         .unwrap()
@@ -494,47 +494,4 @@ fn traffic_sends_the_journey_to_the_app() {
             requests.lines().any(|line| line == route).then_some(())
         });
     }
-}
-
-#[test]
-fn a_missing_program_is_built_with_cargo_in_the_clone() {
-    let installation = Installation::new();
-    let built = installation.path("clone/target/release/trivium-app");
-    fs::create_dir_all(built.parent().unwrap()).unwrap();
-    fs::rename(installation.path("trivium-app"), &built).unwrap();
-    let message = format!(
-        r#"{{"target":{{"name":"trivium-app"}},"executable":"{}"}}"#,
-        built.display()
-    );
-    fs::create_dir(installation.path("cargo")).unwrap();
-    write_script(
-        &installation.path("cargo/cargo"),
-        &format!(
-            "#!/bin/sh\necho \"$PWD $*\" > '{}'\necho '{message}'\n",
-            installation.path("cargo/run").display()
-        ),
-    );
-    let mut command = up(&installation);
-    command.env(
-        "PATH",
-        format!("{}:/usr/bin:/bin", installation.path("cargo").display()),
-    );
-    let _running = Running::start(&installation, command);
-    let run = fs::read_to_string(installation.path("cargo/run")).unwrap();
-    let clone = installation.path("clone").canonicalize().unwrap();
-    let options = "build --release --message-format=json-render-diagnostics -p trivium-app";
-    assert_eq!(run, format!("{} {options}\n", clone.display()));
-    assert!(installation.journal().contains(&"app started".to_owned()));
-}
-
-#[test]
-fn a_missing_cargo_says_what_to_do() {
-    let installation = Installation::new();
-    fs::remove_file(installation.path("trivium-lens")).unwrap();
-    let error = failure(&up(&installation).env("PATH", "/nowhere").output().unwrap());
-    assert!(
-        error.contains("trivium-lens is not beside this executable, and `cargo`"),
-        "{error}"
-    );
-    assert!(error.contains("https://rustup.rs"), "{error}");
 }
