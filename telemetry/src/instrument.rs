@@ -13,6 +13,10 @@
 //! the same chance, and all are forgotten at each collection. A counter is a histogram of one bucket. An exemplar never
 //! points to an unsampled span. Those of an export that failed are lost.
 //!
+//! The span of a taken exemplar gets the attribute [`EXEMPLAR`]. A later measurement may take its place until the
+//! collection, which a span that ends before it cannot know: of n measurements of one bucket between two collections
+//! 1 + 1/2 + … + 1/n spans are marked on average, less than ln(n) + 1. That is 1 of 1, 2.9 of 10, 7.5 of 1000, 9.8 of 10,000.
+//!
 //! <https://opentelemetry.io/docs/specs/otel/metrics/sdk/>
 
 pub(crate) mod collect;
@@ -30,7 +34,7 @@ use opentelemetry::{
     trace::{SpanContext, TraceContextExt as _},
 };
 
-use crate::settings::ExemplarFilter;
+use crate::{settings::ExemplarFilter, trace::EXEMPLAR};
 use series::Series;
 pub(crate) use series::Value;
 
@@ -100,8 +104,8 @@ impl Instrument {
             }
             _ => 0,
         };
-        let span = context.span();
-        let span = span.span_context();
+        let of_context = context.span();
+        let span = of_context.span_context();
         let offered_in = match self.filter {
             ExemplarFilter::AlwaysOff => None,
             _ if span.is_sampled() => Some(span),
@@ -109,11 +113,14 @@ impl Instrument {
             ExemplarFilter::AlwaysOn => Some(&SpanContext::NONE),
         };
         let key = attributes_hash(attributes, &self.hasher);
-        match self.series.pin().get(&key) {
+        let is_taken = match self.series.pin().get(&key) {
             Some(series) => series.add(bucket, value, offered_in),
             None => self
                 .find_or_make(key, attributes)
                 .add(bucket, value, offered_in),
+        };
+        if is_taken {
+            of_context.set_attribute(KeyValue::new(EXEMPLAR, true));
         }
     }
 

@@ -22,6 +22,10 @@ use tracing::Span;
 
 pub(crate) use self::{in_span::InSpan, spans::Spans};
 
+/// The attribute, `true`, of a span whose measurement became an exemplar: a tail sampler that keeps such traces lets no
+/// exemplar lead nowhere. How many spans have it: see [`metrics`](crate::metrics).
+pub const EXEMPLAR: &str = "trivium.exemplar";
+
 /// The context that holds `span`: to link to it, to send it along with a request, or to record an exemplar of it.
 ///
 /// ```

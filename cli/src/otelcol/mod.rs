@@ -1,6 +1,6 @@
-//! Finds the Collector's executable: the one given, or the cached build of `otelcol/builder.yaml`, or a new build.
+//! Finds the Collector's executable: the one given, or the cached build of `otelcol/builder.yaml` or another manifest, or a new build.
 //!
-//! Builds are cached under `~/.cache/trivium/otelcol/HASH/otelcol`, where HASH is the SHA-256 of builder.yaml: a changed
+//! Builds are cached under `~/.cache/trivium/otelcol/HASH/otelcol`, where HASH is the SHA-256 of the manifest: a changed
 //! manifest is built anew, an unchanged one never is. Old builds are not removed.
 
 mod build;
@@ -22,6 +22,9 @@ use crate::{
 use build::BuildError;
 use manifest::{Manifest, ManifestError};
 
+/// The manifest of the Collector that `trivium up` starts, from the root of the clone.
+const MANIFEST: &str = "otelcol/builder.yaml";
+
 /// A program that doesn't print its version in this time is no Collector.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -38,6 +41,9 @@ pub(crate) struct Choice {
 pub(crate) struct Options {
     #[command(flatten)]
     choice: Choice,
+    /// The builder's manifest, from the root of the clone
+    #[arg(long, value_name = "PATH", default_value = MANIFEST)]
+    manifest: PathBuf,
     /// Root of the clone, when run from outside of it
     #[arg(long, value_name = "DIR", env = "TRIVIUM_ROOT")]
     root: Option<PathBuf>,
@@ -74,7 +80,7 @@ pub(crate) enum OtelcolError {
 /// Finds or builds the Collector and prints its path on stdout, and nothing else there.
 pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
     let root = root::find(options.root.as_deref())?;
-    let executable = locate(&options.choice, &root).await?;
+    let executable = locate_of(&options.choice, &root.join(&options.manifest)).await?;
     if options.json {
         let json = serde_json::json!({"path": executable.to_string_lossy()});
         writeln!(io::stdout(), "{json}")?;
@@ -86,7 +92,11 @@ pub(crate) async fn run(options: Options) -> Result<(), CommandError> {
 
 /// The Collector's executable as an absolute path. Building it takes minutes; cancelling that leaves nothing running.
 pub(crate) async fn locate(choice: &Choice, root: &Path) -> Result<PathBuf, OtelcolError> {
-    let manifest = Manifest::read(&root.join("otelcol/builder.yaml"))?;
+    locate_of(choice, &root.join(MANIFEST)).await
+}
+
+async fn locate_of(choice: &Choice, manifest: &Path) -> Result<PathBuf, OtelcolError> {
+    let manifest = Manifest::read(manifest)?;
     if let Some(given) = &choice.given {
         return check(given, &manifest.version).await;
     }

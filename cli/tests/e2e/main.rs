@@ -9,7 +9,6 @@ mod agent;
 mod background;
 mod browser;
 mod client;
-mod collector_config;
 mod counts;
 mod exemplars;
 mod here;

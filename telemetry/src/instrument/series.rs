@@ -70,9 +70,15 @@ impl Series {
         }
     }
 
-    /// Adds one measurement. `offered_in`: the span of its exemplar, [`SpanContext::NONE`] for one of no span.
+    /// Adds one measurement. `offered_in`: the span of its exemplar, [`SpanContext::NONE`] for one of no span. Whether the
+    /// exemplar was taken, in place of one before it.
     #[inline]
-    pub(super) fn add(&self, bucket: usize, value: Value, offered_in: Option<&SpanContext>) {
+    pub(super) fn add(
+        &self,
+        bucket: usize,
+        value: Value,
+        offered_in: Option<&SpanContext>,
+    ) -> bool {
         let mut totals = self.totals();
         match value {
             Value::F64(value) => {
@@ -84,9 +90,7 @@ impl Series {
         }
         let bucket = &mut totals.buckets[bucket];
         bucket.count += 1;
-        if let Some(span) = offered_in {
-            bucket.offer(value, span);
-        }
+        offered_in.is_some_and(|span| bucket.offer(value, span))
     }
 
     pub(super) fn totals(&self) -> MutexGuard<'_, Totals> {
@@ -106,17 +110,18 @@ impl Totals {
 
 impl Bucket {
     /// Keeps the n-th measurement with chance 1/n (Vitter's algorithm R), so that most calls end before the clock is read.
-    fn offer(&mut self, value: Value, span: &SpanContext) {
+    fn offer(&mut self, value: Value, span: &SpanContext) -> bool {
         let seen = self.seen;
         self.seen = seen.saturating_add(1);
         if fastrand::u32(..=seen) != 0 {
-            return;
+            return false;
         }
         self.kept = Some(Exemplar {
             value,
             time_unix_nano: now(),
             span: span.is_valid().then(|| (span.trace_id(), span.span_id())),
         });
+        true
     }
 
     fn take(&mut self) -> Option<Exemplar> {

@@ -289,3 +289,72 @@ fn of_a_repeated_key_the_first_counts_and_what_is_remembered_is_bounded() {
     assert_eq!(series[0].totals().total, MAX_SERIES as i64 * 3);
     assert!(ours.series.pin().len() <= 2 * MAX_SERIES);
 }
+
+/// A span that counts how often it was marked.
+#[derive(Debug)]
+struct Marked {
+    context: SpanContext,
+    times: Arc<StdMutex<u32>>,
+}
+
+impl opentelemetry::trace::Span for Marked {
+    fn set_attribute(&mut self, attribute: KeyValue) {
+        assert_eq!(attribute, KeyValue::new("trivium.exemplar", true));
+        *self.times.lock().unwrap() += 1;
+    }
+
+    fn span_context(&self) -> &SpanContext {
+        &self.context
+    }
+
+    fn add_event_with_timestamp<T: Into<Cow<'static, str>>>(
+        &mut self,
+        _: T,
+        _: std::time::SystemTime,
+        _: Vec<KeyValue>,
+    ) {
+    }
+
+    fn is_recording(&self) -> bool {
+        true
+    }
+
+    fn set_status(&mut self, _: opentelemetry::trace::Status) {}
+
+    fn update_name<T: Into<Cow<'static, str>>>(&mut self, _: T) {}
+
+    fn add_link(&mut self, _: SpanContext, _: Vec<KeyValue>) {}
+
+    fn end_with_timestamp(&mut self, _: std::time::SystemTime) {}
+}
+
+#[test]
+fn the_exemplar_s_span_is_marked_and_few_others_are() {
+    let counter = counter(ExemplarFilter::TraceBased);
+    let mut marked = 0;
+    for _ in 0..100 {
+        let mut spans = Vec::new();
+        for trace in 1..=1000 {
+            let times = Arc::new(StdMutex::new(0));
+            let span = Marked {
+                context: context(trace, TraceFlags::SAMPLED)
+                    .span()
+                    .span_context()
+                    .clone(),
+                times: Arc::clone(&times),
+            };
+            let cx = Context::new().with_span(span);
+            counter.measure(&cx, Value::I64(1), &[]);
+            spans.push(times);
+        }
+        let (kept, _) = take(&counter).remove(0).remove(0).span.unwrap();
+        let kept = u128::from_be_bytes(kept.to_bytes()) as usize;
+        assert_eq!(*spans[kept - 1].lock().unwrap(), 1);
+        marked += spans
+            .iter()
+            .map(|times| *times.lock().unwrap())
+            .sum::<u32>();
+    }
+    // 749 expected: 100 times the sum of 1/n to 1000; standard deviation 24.
+    assert!((600..900).contains(&marked), "{marked} of 100,000");
+}

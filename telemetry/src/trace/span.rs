@@ -7,7 +7,7 @@ use std::{
     borrow::Cow,
     sync::{
         LazyLock, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering, fence},
+        atomic::{AtomicBool, AtomicUsize, Ordering, fence},
     },
     time::SystemTime,
 };
@@ -22,6 +22,7 @@ use sharded_slab::{
 };
 use tracing::{Metadata, span::Id};
 
+use super::EXEMPLAR;
 use crate::export::encode::Recording;
 
 static SPANS: LazyLock<Pool<OfSpan>> = LazyLock::new(Pool::new);
@@ -36,6 +37,8 @@ pub(super) struct OfSpan {
     pub(super) context: Context,
     /// Whether its recording is of use: it is sampled and exported.
     pub(super) is_recorded: bool,
+    /// Apart from the recording, whose lock is held while values are formatted, which may measure something in this span.
+    pub(super) has_exemplar: AtomicBool,
     pub(super) recording: Mutex<Recording>,
 }
 
@@ -44,6 +47,7 @@ impl Clear for OfSpan {
         self.metadata = None;
         self.context = Context::new();
         self.is_recorded = false;
+        *self.has_exemplar.get_mut() = false;
         let recording = self.recording.get_mut();
         recording.unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -133,7 +137,11 @@ impl opentelemetry::trace::Span for ApiSpan {
     }
 
     fn set_attribute(&mut self, attribute: KeyValue) {
-        self.with(|recording| recording.attribute(&attribute));
+        if attribute.key.as_str() != EXEMPLAR {
+            self.with(|recording| recording.attribute(&attribute));
+        } else if let Some(span) = OfSpan::find(&self.id) {
+            span.has_exemplar.store(true, Ordering::Relaxed);
+        }
     }
 
     fn set_status(&mut self, status: Status) {

@@ -1,6 +1,6 @@
 //! Begins, enters, leaves and ends spans.
 
-use std::{cell::RefCell, time::SystemTime};
+use std::{cell::RefCell, sync::atomic::Ordering, time::SystemTime};
 
 use opentelemetry::{
     Context, ContextGuard, InstrumentationScope,
@@ -13,6 +13,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing_core::span::Current;
 
 use super::{
+    EXEMPLAR,
     fields::Fields,
     span::{ApiSpan, OfSpan, id},
 };
@@ -162,7 +163,10 @@ impl Spans {
         {
             with_buffer(|buffer| {
                 let of_span = span.context.span();
-                let recording = span.recording();
+                let mut recording = span.recording();
+                if span.has_exemplar.load(Ordering::Relaxed) {
+                    recording.mark(EXEMPLAR);
+                }
                 recording.write(of_span.span_context(), SystemTime::now(), buffer);
                 queue.offer(self.scope.name(), &self.scope, buffer);
             });

@@ -191,3 +191,29 @@ fn a_span_ends_once_with_its_last_handle_on_whatever_thread() {
     assert_eq!(spans.len(), 50);
     assert!(spans.iter().all(|span| span.events.len() == 2));
 }
+
+#[test]
+fn a_span_whose_measurement_became_an_exemplar_says_so_also_beyond_the_limit_of_attributes() {
+    let collector = crate::collector();
+    let counter = trivium_telemetry::metrics::meter("tested")
+        .u64_counter("marks")
+        .build();
+    let measured = tracing::info_span!("exemplary");
+    for index in 0..200 {
+        let attribute = KeyValue::new(format!("attribute.{index}"), index);
+        context(&measured).span().set_attribute(attribute);
+    }
+    // Its own series, so that nothing else can take the place of the first measurement.
+    measured.in_scope(|| counter.add(1, &[KeyValue::new("series", "own")]));
+    measured.in_scope(|| counter.add(1, &[KeyValue::new("series", "other")]));
+    drop(measured);
+    drop(tracing::info_span!("unmeasured"));
+
+    let span = collector.wait_for("the span", |received| received.span("exemplary"));
+    let key = trivium_telemetry::trace::EXEMPLAR;
+    assert_eq!(value(&span, key), Some(Value::BoolValue(true)));
+    let marks = span.attributes.iter().filter(|of| of.key == key);
+    assert_eq!(marks.count(), 1, "two exemplars, one mark");
+    let span = collector.wait_for("the other span", |received| received.span("unmeasured"));
+    assert_eq!(value(&span, key), None);
+}

@@ -135,6 +135,12 @@ impl Recording {
         self.add(|out| bool_attribute(out, ATTRIBUTES, key, value));
     }
 
+    /// An attribute, `true`, that no limit leaves out, for others depend on it.
+    pub(crate) fn mark(&mut self, key: &str) {
+        let write = |out: &mut Vec<u8>| bool_attribute(out, ATTRIBUTES, key, true);
+        self.attributes.add(u32::MAX, write);
+    }
+
     pub(crate) fn int(&mut self, key: &str, value: i64) {
         self.add(|out| int_attribute(out, ATTRIBUTES, key, value));
     }
