@@ -1,4 +1,7 @@
 //! What simulated users do: the requests, their routes, and how one is sent and measured.
+//!
+//! Each request is a trace of its own. Where telemetry is set up (`trivium load`), it begins with a client span of this
+//! program, whose ids the request carries; without (`trivium up --traffic`), the request carries ids that nobody stores.
 
 mod traceparent;
 pub(crate) mod traffic;
@@ -11,25 +14,29 @@ use std::{
 
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
+use tracing::{Span, field::Empty};
 
-use traceparent::TraceParent;
+pub(crate) use traceparent::TraceParent;
 
 /// A request without an answer after this long is given up; longer than the app's own deadline.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The routes of the journey, in its order.
+/// The routes of the journeys, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Route {
     SignUp,
     LogIn,
     Profile,
+    Index,
 }
 
 impl Route {
+    pub(crate) const ALL: [Self; 4] = [Self::SignUp, Self::LogIn, Self::Profile, Self::Index];
+
     fn method(self) -> Method {
         match self {
             Self::SignUp | Self::LogIn => Method::POST,
-            Self::Profile => Method::GET,
+            Self::Profile | Self::Index => Method::GET,
         }
     }
 
@@ -38,6 +45,7 @@ impl Route {
             Self::SignUp => "/signup/",
             Self::LogIn => "/login/",
             Self::Profile => "/users/me/",
+            Self::Index => "/",
         }
     }
 
@@ -45,7 +53,7 @@ impl Route {
     fn expected(self) -> StatusCode {
         match self {
             Self::SignUp => StatusCode::CREATED,
-            Self::LogIn | Self::Profile => StatusCode::OK,
+            Self::LogIn | Self::Profile | Self::Index => StatusCode::OK,
         }
     }
 }
@@ -74,20 +82,31 @@ impl Failure {
     pub(crate) fn is_answer(&self) -> bool {
         matches!(self, Self::Status(_) | Self::NoToken)
     }
+
+    /// As `error.type` of a span has it.
+    fn error_type(&self) -> String {
+        match self {
+            Self::Status(status) => status.to_string(),
+            Self::NoToken => "no_token".to_owned(),
+            Self::Timeout => "timeout".to_owned(),
+            Self::Connection => "connection".to_owned(),
+        }
+    }
 }
 
 /// One measured request.
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) route: Route,
+    /// From when the request was due to the last byte of the answer.
+    pub(crate) latency: Duration,
     /// From sending the request to the last byte of the answer.
     pub(crate) duration: Duration,
-    /// 32 lower-case hex digits.
-    pub(crate) trace_id: String,
+    pub(crate) parent: TraceParent,
     pub(crate) failure: Option<Failure>,
 }
 
-/// Sends requests to one target, each as the root of a new sampled trace.
+/// Sends requests to one target, each as the root of a new trace.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -97,7 +116,7 @@ pub(crate) struct Client {
 /// What came back, and the trace it belongs to.
 struct Answer {
     duration: Duration,
-    trace_id: String,
+    parent: TraceParent,
     result: Result<(StatusCode, Value), Failure>,
 }
 
@@ -119,12 +138,13 @@ impl Client {
         body: Option<&Value>,
         token: Option<&str>,
     ) -> Answer {
-        let parent = TraceParent::random();
         let mut url = self.target.clone();
         url.set_path(&format!(
             "{}{path}",
             self.target.path().trim_end_matches('/')
         ));
+        let span = client_span(&method, path, &url);
+        let parent = TraceParent::of(&span);
         let mut request = self
             .http
             .request(method, url)
@@ -137,11 +157,52 @@ impl Client {
         }
         let started = Instant::now();
         let result = receive(request).await;
+        let duration = started.elapsed();
+        record_end(&span, &result);
         Answer {
-            duration: started.elapsed(),
-            trace_id: parent.trace_id(),
+            duration,
+            parent,
             result,
         }
+    }
+}
+
+/// By the semantic conventions of HTTP clients. Only a path of the journey names the span: others may be random.
+fn client_span(method: &Method, path: &str, url: &Url) -> Span {
+    let template = Route::ALL
+        .iter()
+        .map(|route| route.path())
+        .find(|known| *known == path);
+    let name = match template {
+        Some(template) => format!("{method} {template}"),
+        None => method.to_string(),
+    };
+    tracing::info_span!(
+        "http.client.request",
+        otel.name = name,
+        otel.kind = "client",
+        http.request.method = method.as_str(),
+        url.full = url.as_str(),
+        url.template = template,
+        server.address = url.host_str(),
+        server.port = url.port_or_known_default(),
+        http.response.status_code = Empty,
+        error.type = Empty,
+        otel.status_code = Empty,
+    )
+}
+
+fn record_end(span: &Span, result: &Result<(StatusCode, Value), Failure>) {
+    let error = match result {
+        Ok((status, _)) => {
+            span.record("http.response.status_code", status.as_u16());
+            (status.as_u16() >= 400).then(|| Failure::Status(status.as_u16()))
+        }
+        Err(failure) => Some(failure.clone()),
+    };
+    if let Some(error) = error {
+        span.record("error.type", error.error_type());
+        span.record("otel.status_code", "ERROR");
     }
 }
 

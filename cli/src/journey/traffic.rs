@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Client,
-    user::{User, between},
+    user::{Journey, User, between},
 };
 
 const USERS: usize = 7;
@@ -34,7 +34,7 @@ pub(crate) async fn run(client: Client) -> Infallible {
 
 async fn live(client: Client) -> Infallible {
     loop {
-        let mut user = User::new(client.clone());
+        let mut user = User::new(client.clone(), Journey::Account);
         pause().await;
         user.sign_up().await;
         for _ in 0..SESSIONS_PER_ACCOUNT {

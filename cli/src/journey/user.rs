@@ -1,7 +1,7 @@
-//! The journey of one user, after the Locust file of the seed document: sign up, log in, then look at the own profile
-//! again and again with a pause between.
+//! The journeys of one user: sign up, log in, then request after request with a pause between.
 //!
-//! Unlike there, a user whose sign-up or login fails tries again after a pause, and logs in anew before the token expires.
+//! [`Journey::Account`] is that of the seed document's Locust file. Unlike there, a user whose sign-up or login fails tries
+//! again after a pause, and logs in anew before the token expires.
 
 use std::time::{Duration, Instant};
 
@@ -12,17 +12,44 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Client, Failure, Route, Sample};
 
-/// The pause after a request, drawn evenly: Locust's `between(1, 3)`, in seconds.
-const THINK_TIME_SECONDS: (f64, f64) = (1.0, 3.0);
 /// A token is renewed when this share of its life is over.
 const RENEW_AT: f64 = 0.8;
 /// For an answer that doesn't say how long its token lives.
 const DEFAULT_TOKEN_LIFE_SECONDS: f64 = 300.0;
+/// How often a user may fail before it is given up, where it has to be logged in before the load begins.
+const PREPARATION_ATTEMPTS: u32 = 5;
+/// Of a user that browses: requests of the profile among all.
+const PROFILE_SHARE: f64 = 0.8;
+
+/// What a user does once logged in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Journey {
+    /// Looks at the own profile.
+    Account,
+    /// Looks at the profile, now and then at the index page, with short pauses.
+    Browse,
+}
+
+impl Journey {
+    /// The bounds of the pause after a request, drawn evenly: Locust's `between(1, 3)` for the seed's journey.
+    fn pause_seconds(self) -> (f64, f64) {
+        match self {
+            Self::Account => (1.0, 3.0),
+            Self::Browse => (0.2, 0.8),
+        }
+    }
+
+    pub(crate) fn mean_pause(self) -> Duration {
+        let (least, most) = self.pause_seconds();
+        Duration::from_secs_f64((least + most) / 2.0)
+    }
+}
 
 /// One user with an e-mail address that nobody had before.
 #[derive(Debug)]
 pub(crate) struct User {
     client: Client,
+    journey: Journey,
     email: String,
     password: String,
     signed_up: bool,
@@ -37,9 +64,10 @@ struct Session {
 
 impl User {
     /// A user who hasn't signed up yet.
-    pub(crate) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client, journey: Journey) -> Self {
         Self {
             client,
+            journey,
             email: format!("load-{:016x}@example.com", fastrand::u64(..)),
             password: format!("{:032x}", fastrand::u128(..)),
             signed_up: false,
@@ -50,31 +78,67 @@ impl User {
     /// Lives the journey and sends a sample of each request, until `stop` is cancelled or nobody takes the samples.
     /// A request under way is finished, so what the target counted and what was reported agree.
     pub(crate) async fn run(mut self, samples: mpsc::Sender<Sample>, stop: CancellationToken) {
+        let mut due = Instant::now();
         while !stop.is_cancelled() {
-            let sample = self.step().await;
-            let thinks = sample.route == Route::Profile || sample.failure.is_some();
+            let sample = self.step(due).await;
+            let thinks =
+                !matches!(sample.route, Route::SignUp | Route::LogIn) || sample.failure.is_some();
             if samples.send(sample).await.is_err() {
                 return;
             }
+            due = Instant::now();
             if thinks {
-                let pause = between(THINK_TIME_SECONDS.0, THINK_TIME_SECONDS.1);
+                due += self.pause();
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    () = tokio::time::sleep_until(due.into()) => {}
                     () = stop.cancelled() => {}
                 }
             }
         }
     }
 
-    /// The next request of the journey.
-    async fn step(&mut self) -> Sample {
-        if !self.signed_up {
-            return self.sign_up().await;
+    /// Signs up and logs in, with a pause after each failure; gives up after the fifth.
+    pub(crate) async fn prepare(&mut self) -> Result<(), Failure> {
+        let mut failures = 0;
+        while self.session.is_none() {
+            let Some(failure) = self.step(Instant::now()).await.failure else {
+                continue;
+            };
+            failures += 1;
+            if failures == PREPARATION_ATTEMPTS {
+                return Err(failure);
+            }
+            tokio::time::sleep(self.pause()).await;
         }
-        match &self.session {
-            Some(session) if Instant::now() < session.renew_at => self.profile().await,
-            _ => self.log_in().await,
+        Ok(())
+    }
+
+    /// The next request of the journey, which should have been sent at `due`.
+    pub(crate) async fn step(&mut self, due: Instant) -> Sample {
+        let mut sample = if self.signed_up {
+            match &self.session {
+                Some(session) if Instant::now() < session.renew_at => self.browse().await,
+                _ => self.log_in().await,
+            }
+        } else {
+            self.sign_up().await
+        };
+        sample.latency = due.elapsed();
+        sample
+    }
+
+    async fn browse(&mut self) -> Sample {
+        match self.journey {
+            Journey::Browse if fastrand::f64() >= PROFILE_SHARE => {
+                self.call(Route::Index, None, None).await.0
+            }
+            _ => self.profile().await,
         }
+    }
+
+    fn pause(&self) -> Duration {
+        let (least, most) = self.journey.pause_seconds();
+        between(least, most)
     }
 
     /// 409 is a failure, but it says that an earlier attempt without an answer did create the account.
@@ -129,8 +193,9 @@ impl User {
         (
             Sample {
                 route,
+                latency: answer.duration,
                 duration: answer.duration,
-                trace_id: answer.trace_id,
+                parent: answer.parent,
                 failure,
             },
             body,

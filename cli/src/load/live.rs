@@ -8,10 +8,15 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    options::Plan,
+    scenario::Plan,
     stats::Stats,
-    summary::{format_latency, table},
+    summary::RouteSummary,
+    text::{format_latency, sparkline, table},
+    timeline::Timeline,
 };
+
+/// Intervals that the small charts show.
+const RECENT: usize = 60;
 
 /// Removed from the terminal on drop, to make room for the summary.
 #[derive(Debug)]
@@ -37,20 +42,27 @@ impl Live {
         }
     }
 
-    pub(super) fn show(&mut self, stats: &Stats, plan: &Plan, elapsed: Duration) {
+    pub(super) fn show(
+        &mut self,
+        stats: &Stats,
+        timeline: &Timeline,
+        plan: &Plan,
+        elapsed: Duration,
+    ) {
         let users = plan.users_after(elapsed);
         let (at, end) = (elapsed.as_secs(), plan.duration.as_secs());
         match &self.terminal {
             Some(bar) => bar.set_message(format!(
-                "{at} of {end} s, {users} users\n{}",
-                table(stats, elapsed)
+                "{at} of {end} s, {users} users\n{}\n{}",
+                table(&RouteSummary::routes_and_all(stats, elapsed)),
+                recent(timeline),
             )),
             None if stats.all.requests == 0 => {}
             None => eprintln!(
                 "{at} of {end} s, {users} users: {} requests, {} failures, p95 {}",
                 stats.all.requests,
                 stats.all.failures,
-                format_latency(stats.all.quantile(0.95)),
+                format_latency(stats.all.latency(0.95).map(|latency| latency.as_secs_f64())),
             ),
         }
     }
@@ -62,4 +74,25 @@ impl Drop for Live {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Rate and p95 of the last intervals, as small charts with their newest value.
+fn recent(timeline: &Timeline) -> String {
+    let points = timeline.points();
+    let points = &points[points.len().saturating_sub(RECENT)..];
+    let Some(newest) = points.last() else {
+        return String::new();
+    };
+    let rates: Vec<_> = points.iter().map(|point| point.rate).collect();
+    let latencies: Vec<_> = points
+        .iter()
+        .map(|point| point.p95_seconds.unwrap_or(0.0))
+        .collect();
+    format!(
+        "\nreq/s {} {:.1}\np95   {} {}",
+        sparkline(&rates),
+        newest.rate,
+        sparkline(&latencies),
+        format_latency(newest.p95_seconds),
+    )
 }

@@ -1,9 +1,15 @@
-//! The options of `trivium load` and the three scenarios of the seed document.
+//! The options of `trivium load`.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, builder::NonEmptyStringValueParser};
 use reqwest::Url;
+
+use super::{
+    links::TraceLinks,
+    scenario::{Plan, Scenario},
+    threshold::Threshold,
+};
 
 /// `trivium load`
 #[derive(Debug, Args)]
@@ -23,62 +29,60 @@ pub(crate) struct Options {
     /// How long the run takes, like 90s or 5m
     #[arg(long, value_name = "T", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
-    /// Address of lens's page, to print links to the slowest traces
-    #[arg(long, value_name = "URL")]
-    pub(super) lens: Option<Url>,
+    /// Open model: so many requests per second are due, however slow the target is; each waits for a user that is free
+    #[arg(long, value_name = "R", value_parser = positive)]
+    rate: Option<f64>,
+    /// Exit with 1 when this holds after the run, like `p95>200ms`, `p99(GET /users/me/)>20ms`, `error_rate>1%` or
+    /// `rate<50`; may be given several times
+    #[arg(long, value_name = "CONDITION")]
+    pub(super) fail_if: Vec<Threshold>,
+    /// Write the report into this file, as a page (.html) or as JSON (.json); may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Vec<PathBuf>,
+    /// Address of lens's page, for links to the slowest traces
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:3000",
+        conflicts_with = "traces_url"
+    )]
+    lens: Url,
+    /// Address of a trace elsewhere, Grafana for one, with `{trace_id}` where its id belongs
+    #[arg(long, value_name = "TEMPLATE", value_parser = NonEmptyStringValueParser::new())]
+    traces_url: Option<String>,
     /// Print the summary as JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Scenario {
-    /// 5 users, 1 per second, for 5 minutes
-    Normal,
-    /// 50 users, 10 per second, for 2 minutes
-    Spike,
-    /// 20 users, 2 per second, for 30 minutes
-    Sustained,
-}
-
-/// A target that can't be put under load.
+/// Options that are understood, but cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "--target {0}: only plain http:// is supported; give an address like http://127.0.0.1:8000"
-)]
-pub(crate) struct TargetError(Url);
-
-/// What a run does.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Plan {
-    pub(crate) scenario: &'static str,
-    pub(crate) users: u32,
-    /// Users per second.
-    pub(crate) spawn_rate: f64,
-    pub(crate) duration: Duration,
-}
-
-impl Scenario {
-    fn plan(self) -> Plan {
-        let (scenario, users, spawn_rate, minutes) = match self {
-            Self::Normal => ("normal", 5, 1.0, 5),
-            Self::Spike => ("spike", 50, 10.0, 2),
-            Self::Sustained => ("sustained", 20, 2.0, 30),
-        };
-        Plan {
-            scenario,
-            users,
-            spawn_rate,
-            duration: Duration::from_secs(60 * minutes),
-        }
-    }
+pub(crate) enum OptionError {
+    #[error(
+        "--target {0}: only plain http:// is supported; give an address like http://127.0.0.1:8000"
+    )]
+    Target(Url),
+    #[error(
+        "--traces-url {0}: {{trace_id}} is missing; write it where the id of a trace belongs, like http://127.0.0.1:3000/traces/{{trace_id}}"
+    )]
+    TracesUrl(String),
+    #[error("--report {}: the name must end in .html or .json", .0.display())]
+    Report(PathBuf),
 }
 
 impl Options {
-    pub(super) fn target(&self) -> Result<Url, TargetError> {
+    pub(super) fn target(&self) -> Result<Url, OptionError> {
         match self.target.scheme() {
             "http" => Ok(self.target.clone()),
-            _ => Err(TargetError(self.target.clone())),
+            _ => Err(OptionError::Target(self.target.clone())),
+        }
+    }
+
+    pub(super) fn links(&self) -> Result<TraceLinks, OptionError> {
+        match &self.traces_url {
+            None => Ok(TraceLinks::to_lens(&self.lens)),
+            Some(template) => TraceLinks::from_template(template)
+                .ok_or_else(|| OptionError::TracesUrl(template.clone())),
         }
     }
 
@@ -88,22 +92,9 @@ impl Options {
             users: self.users.unwrap_or(scenario.users),
             spawn_rate: self.spawn_rate.unwrap_or(scenario.spawn_rate),
             duration: self.duration.unwrap_or(scenario.duration),
+            rate: self.rate,
             ..scenario
         }
-    }
-}
-
-impl Plan {
-    /// When the user of this number, from 0, starts.
-    pub(super) fn start_of(&self, number: u32) -> Duration {
-        Duration::try_from_secs_f64(f64::from(number) / self.spawn_rate).unwrap_or(Duration::MAX)
-    }
-
-    /// How many users have started after this time.
-    pub(super) fn users_after(&self, elapsed: Duration) -> u32 {
-        // The cast saturates, and the minimum bounds it.
-        self.users
-            .min((elapsed.as_secs_f64() * self.spawn_rate) as u32 + 1)
     }
 }
 
@@ -126,50 +117,26 @@ mod tests {
         options: Options,
     }
 
-    fn plan(arguments: &str) -> Plan {
+    fn options(arguments: &str) -> Options {
         let words = std::iter::once("load").chain(arguments.split_whitespace());
-        Command::try_parse_from(words).unwrap().options.plan()
-    }
-
-    fn seconds(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn the_scenarios_have_the_numbers_of_the_seed_document() {
-        let plan_of = |scenario, users, spawn_rate, duration| Plan {
-            scenario,
-            users,
-            spawn_rate,
-            duration,
-        };
-        assert_eq!(plan(""), plan_of("normal", 5, 1.0, seconds(300)));
-        assert_eq!(
-            plan("--scenario spike"),
-            plan_of("spike", 50, 10.0, seconds(120))
-        );
-        assert_eq!(
-            plan("--scenario sustained"),
-            plan_of("sustained", 20, 2.0, seconds(1800))
-        );
+        Command::try_parse_from(words).unwrap().options
     }
 
     #[test]
     fn options_override_a_scenario_one_by_one() {
-        let plan = plan("--scenario spike --users 7 --duration 90s");
+        let plan = options("--scenario spike --users 7 --duration 90s --rate 12.5").plan();
         assert_eq!(
-            (plan.users, plan.spawn_rate, plan.duration),
-            (7, 10.0, seconds(90))
+            (plan.users, plan.spawn_rate, plan.duration, plan.rate),
+            (7, 10.0, Duration::from_secs(90), Some(12.5))
         );
+        assert_eq!(options("").plan(), Scenario::Normal.plan());
     }
 
     #[test]
-    fn users_start_at_the_spawn_rate() {
-        let plan = plan("--scenario sustained");
-        assert_eq!(plan.start_of(0), seconds(0));
-        assert_eq!(plan.start_of(6), seconds(3));
-        assert_eq!(plan.users_after(seconds(3)), 7);
-        assert_eq!(plan.users_after(seconds(3600)), 20);
+    fn a_template_without_the_place_of_the_id_is_refused() {
+        let options = options("--traces-url http://grafana/explore");
+        let error = options.links().unwrap_err().to_string();
+        assert!(error.contains("{trace_id} is missing"), "{error}");
     }
 
     #[test]

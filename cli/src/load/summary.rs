@@ -1,80 +1,134 @@
-//! The result of a load run, as text for people and as JSON for programs.
+//! The result of a load run, as data: what `--json` prints, and what text and reports are made of.
 //!
-//! JSON: `{"target","scenario","users","spawn_rate","duration_seconds","requests","failures","rate","routes":[{"route",
-//! "requests","failures","rate","p50_seconds","p95_seconds","p99_seconds","max_seconds"}],"errors":[{"route","error",
-//! "count"}],"slowest":[{"route","duration_seconds","trace_id","link"}]}`. Rates are requests per second over the whole
-//! run. `link` is null unless lens's address was given.
+//! Durations are in seconds, rates per second over the whole run. `null` stands where there was no request, where a model
+//! has no such number, and for the link of a trace that was not sampled. `docs/load.md` has an example.
 
 use std::{
-    fmt::Write as _,
     io::{self, Write},
     time::Duration,
 };
 
+use jiff::Timestamp;
 use reqwest::Url;
 use serde::Serialize;
 
 use super::{
-    options::Plan,
-    stats::{Stats, Tally},
+    links::TraceLinks,
+    scenario::Plan,
+    stats::{Slow, Stats, Tally},
+    threshold::Verdict,
+    timeline::{Point, Timeline},
 };
+
+/// Where the curve of latencies has its points: from the median to one request in ten thousand.
+const CURVE: [f64; 19] = [
+    0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999,
+    0.9995, 0.9999,
+];
 
 #[derive(Debug, Serialize)]
 pub(super) struct Summary {
-    target: String,
-    scenario: &'static str,
-    users: u32,
-    spawn_rate: f64,
-    duration_seconds: f64,
-    requests: u64,
-    failures: u64,
-    rate: f64,
-    routes: Vec<RouteSummary>,
-    errors: Vec<ErrorCount>,
-    slowest: Vec<SlowRequest>,
+    pub(super) target: String,
+    pub(super) scenario: &'static str,
+    /// `closed` or `open`.
+    pub(super) model: &'static str,
+    pub(super) users: u32,
+    pub(super) spawn_rate: f64,
+    /// Requests per second that were due, in the open model.
+    pub(super) due_rate: Option<f64>,
+    /// Requests that were due, but not sent before the end, in the open model.
+    pub(super) unsent: Option<u64>,
+    /// As `2026-11-24T18:00:00Z`.
+    pub(super) ended_at: String,
+    pub(super) duration_seconds: f64,
+    pub(super) requests: u64,
+    pub(super) failures: u64,
+    pub(super) rate: f64,
+    /// In the order of the journey.
+    pub(super) routes: Vec<RouteSummary>,
+    /// The same of all requests.
+    pub(super) all: RouteSummary,
+    pub(super) errors: Vec<ErrorCount>,
+    pub(super) slowest: Vec<SlowRequest>,
+    pub(super) thresholds: Vec<ThresholdResult>,
+    pub(super) timeline: Vec<Point>,
+}
+
+/// The latencies `p50_seconds` to `max_seconds` are corrected for coordinated omission; `service_…` are as measured.
+#[derive(Debug, Serialize)]
+pub(super) struct RouteSummary {
+    pub(super) route: String,
+    pub(super) requests: u64,
+    pub(super) failures: u64,
+    pub(super) rate: f64,
+    pub(super) mean_seconds: Option<f64>,
+    pub(super) p50_seconds: Option<f64>,
+    pub(super) p95_seconds: Option<f64>,
+    pub(super) p99_seconds: Option<f64>,
+    pub(super) max_seconds: Option<f64>,
+    pub(super) service_p50_seconds: Option<f64>,
+    pub(super) service_p95_seconds: Option<f64>,
+    pub(super) service_p99_seconds: Option<f64>,
+    pub(super) service_max_seconds: Option<f64>,
+    pub(super) curve: Vec<CurvePoint>,
     #[serde(skip)]
-    table: String,
+    pub(super) slowest: Vec<SlowRequest>,
+}
+
+/// What this share of the requests did not exceed.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct CurvePoint {
+    pub(super) share: f64,
+    pub(super) seconds: f64,
+    pub(super) service_seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
-struct RouteSummary {
-    route: String,
-    requests: u64,
-    failures: u64,
-    rate: f64,
-    p50_seconds: Option<f64>,
-    p95_seconds: Option<f64>,
-    p99_seconds: Option<f64>,
-    max_seconds: Option<f64>,
+pub(super) struct ErrorCount {
+    pub(super) route: String,
+    pub(super) error: String,
+    pub(super) count: u64,
+}
+
+/// `duration_seconds` is the service time, which is what its trace shows.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SlowRequest {
+    pub(super) route: String,
+    pub(super) duration_seconds: f64,
+    pub(super) trace_id: String,
+    pub(super) link: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct ErrorCount {
-    route: String,
-    error: String,
-    count: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct SlowRequest {
-    route: String,
-    duration_seconds: f64,
-    trace_id: String,
-    link: Option<String>,
+pub(super) struct ThresholdResult {
+    pub(super) condition: String,
+    pub(super) measured: String,
+    pub(super) failed: bool,
 }
 
 impl Summary {
     pub(super) fn new(
         target: &Url,
         plan: &Plan,
-        lens: Option<&Url>,
+        links: &TraceLinks,
         elapsed: Duration,
         stats: &Stats,
+        timeline: &Timeline,
+        verdicts: &[Verdict],
     ) -> Self {
-        let routes = stats
-            .routes
-            .iter()
-            .map(|(route, tally)| RouteSummary::new(route.to_string(), tally, elapsed));
+        let slow = |tally: &Tally| {
+            tally
+                .slowest
+                .iter()
+                .map(|slow| SlowRequest::new(slow, links))
+                .collect()
+        };
+        let mut all = RouteSummary::new("all".to_owned(), &stats.all, elapsed);
+        all.slowest = slow(&stats.all);
+        let routes = stats.routes.iter().map(|(route, tally)| RouteSummary {
+            slowest: slow(tally),
+            ..RouteSummary::new(route.to_string(), tally, elapsed)
+        });
         let errors = stats
             .failures
             .iter()
@@ -83,31 +137,34 @@ impl Summary {
                 error: failure.to_string(),
                 count: *count,
             });
-        let slowest = stats.slowest.iter().map(|sample| SlowRequest {
-            route: sample.route.to_string(),
-            duration_seconds: sample.duration.as_secs_f64(),
-            trace_id: sample.trace_id.clone(),
-            link: lens.map(|lens| {
-                format!(
-                    "{}/traces/{}",
-                    lens.as_str().trim_end_matches('/'),
-                    sample.trace_id
-                )
-            }),
+        let thresholds = verdicts.iter().map(|verdict| ThresholdResult {
+            condition: verdict.condition.clone(),
+            measured: verdict.measured.clone(),
+            failed: verdict.is_met,
         });
         Self {
             target: target.to_string(),
             scenario: plan.scenario,
+            model: if plan.rate.is_some() {
+                "open"
+            } else {
+                "closed"
+            },
             users: plan.users,
             spawn_rate: plan.spawn_rate,
+            due_rate: plan.rate,
+            unsent: plan.rate.map(|_| stats.unsent),
+            ended_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             duration_seconds: elapsed.as_secs_f64(),
             requests: stats.all.requests,
             failures: stats.all.failures,
-            rate: rate(&stats.all, elapsed),
+            rate: stats.all.rate(elapsed),
             routes: routes.collect(),
+            slowest: all.slowest.clone(),
+            all,
             errors: errors.collect(),
-            slowest: slowest.collect(),
-            table: table(stats, elapsed),
+            thresholds: thresholds.collect(),
+            timeline: timeline.points().to_vec(),
         }
     }
 
@@ -115,180 +172,64 @@ impl Summary {
         serde_json::to_writer_pretty(&mut *out, self)?;
         writeln!(out)
     }
-
-    pub(super) fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
-        let Self {
-            target,
-            scenario,
-            users,
-            duration_seconds,
-            ..
-        } = self;
-        writeln!(
-            out,
-            "{target}: {scenario}, {users} users, {duration_seconds:.0} s\n\n{}",
-            self.table
-        )?;
-        if !self.errors.is_empty() {
-            writeln!(out, "\nfailures")?;
-        }
-        for error in &self.errors {
-            writeln!(
-                out,
-                "{:>8}  {:<16} {}",
-                error.count, error.route, error.error
-            )?;
-        }
-        if !self.slowest.is_empty() {
-            writeln!(out, "\nslowest requests, with their traces")?;
-        }
-        for slow in &self.slowest {
-            let latency = format_latency(Some(Duration::from_secs_f64(slow.duration_seconds)));
-            let trace = slow.link.as_ref().unwrap_or(&slow.trace_id);
-            writeln!(out, "{latency:>8}  {:<16} {trace}", slow.route)?;
-        }
-        Ok(())
-    }
 }
 
 impl RouteSummary {
     fn new(route: String, tally: &Tally, elapsed: Duration) -> Self {
-        let seconds = |share| tally.quantile(share).map(|latency| latency.as_secs_f64());
+        let latency = |share| tally.latency(share).map(|latency| latency.as_secs_f64());
+        let service = |share| tally.service_time(share).map(|time| time.as_secs_f64());
+        let curve = CURVE.iter().filter_map(|&share| {
+            Some(CurvePoint {
+                share,
+                seconds: latency(share)?,
+                service_seconds: service(share)?,
+            })
+        });
         Self {
             route,
             requests: tally.requests,
             failures: tally.failures,
-            rate: rate(tally, elapsed),
-            p50_seconds: seconds(0.5),
-            p95_seconds: seconds(0.95),
-            p99_seconds: seconds(0.99),
-            max_seconds: seconds(1.0),
+            rate: tally.rate(elapsed),
+            mean_seconds: tally.mean_latency().map(|mean| mean.as_secs_f64()),
+            p50_seconds: latency(0.5),
+            p95_seconds: latency(0.95),
+            p99_seconds: latency(0.99),
+            max_seconds: latency(1.0),
+            service_p50_seconds: service(0.5),
+            service_p95_seconds: service(0.95),
+            service_p99_seconds: service(0.99),
+            service_max_seconds: service(1.0),
+            curve: curve.collect(),
+            slowest: Vec::new(),
         }
     }
-}
 
-/// One line for each route and one for all of them, without a newline at the end.
-pub(super) fn table(stats: &Stats, elapsed: Duration) -> String {
-    let header = ["requests", "failures", "req/s", "p50", "p95", "p99", "max"];
-    let mut text = row("route", &header.map(str::to_owned));
-    let routes = stats
-        .routes
-        .iter()
-        .map(|(route, tally)| (route.to_string(), tally));
-    for (name, tally) in routes.chain([("all".to_owned(), &stats.all)]) {
-        let latency = |share| format_latency(tally.quantile(share));
-        let cells = [
-            tally.requests.to_string(),
-            tally.failures.to_string(),
-            format!("{:.1}", rate(tally, elapsed)),
-            latency(0.5),
-            latency(0.95),
-            latency(0.99),
-            latency(1.0),
-        ];
-        text.push('\n');
-        text.push_str(&row(&name, &cells));
-    }
-    text
-}
-
-fn row(name: &str, cells: &[String; 7]) -> String {
-    cells.iter().fold(format!("{name:<16}"), |mut row, cell| {
-        // Writing to a string can't fail.
-        let _ = write!(row, " {cell:>8}");
-        row
-    })
-}
-
-/// `3.2 ms` below a second, `1.25 s` from there on, `-` for nothing.
-pub(super) fn format_latency(latency: Option<Duration>) -> String {
-    match latency.map(|latency| latency.as_secs_f64()) {
-        None => "-".to_owned(),
-        Some(seconds) if seconds < 0.9995 => format!("{:.1} ms", seconds * 1000.0),
-        Some(seconds) => format!("{seconds:.2} s"),
+    /// One for each route, then one for all, without their slowest requests.
+    pub(super) fn routes_and_all(stats: &Stats, elapsed: Duration) -> Vec<Self> {
+        let routes = stats
+            .routes
+            .iter()
+            .map(|(route, tally)| (route.to_string(), tally));
+        routes
+            .chain([("all".to_owned(), &stats.all)])
+            .map(|(name, tally)| Self::new(name, tally, elapsed))
+            .collect()
     }
 }
 
-fn rate(tally: &Tally, elapsed: Duration) -> f64 {
-    tally.requests as f64 / elapsed.as_secs_f64().max(f64::EPSILON)
+impl SlowRequest {
+    fn new(slow: &Slow, links: &TraceLinks) -> Self {
+        let trace_id = slow.parent.trace_id();
+        Self {
+            route: slow.route.to_string(),
+            duration_seconds: slow.duration.as_secs_f64(),
+            link: slow.parent.is_sampled().then(|| links.link(&trace_id)),
+            trace_id,
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::journey::{Failure, Route, Sample};
-
-    fn stats() -> Stats {
-        let mut stats = Stats::default();
-        for (route, milliseconds, failure) in [
-            (Route::SignUp, 310, None),
-            (Route::Profile, 5, None),
-            (Route::Profile, 1250, Some(Failure::Status(503))),
-        ] {
-            let duration = Duration::from_millis(milliseconds);
-            stats.add(Sample {
-                route,
-                duration,
-                trace_id: format!("{milliseconds:032}"),
-                failure,
-            });
-        }
-        stats
-    }
-
-    fn summary() -> Summary {
-        let plan = Plan {
-            scenario: "normal",
-            users: 5,
-            spawn_rate: 1.0,
-            duration: Duration::from_secs(10),
-        };
-        let url = |text| Url::parse(text).unwrap();
-        let lens = url("http://127.0.0.1:3000");
-        Summary::new(
-            &url("http://127.0.0.1:8000"),
-            &plan,
-            Some(&lens),
-            Duration::from_secs(10),
-            &stats(),
-        )
-    }
-
-    #[test]
-    fn the_text_has_the_table_the_failures_and_the_slowest_traces() {
-        let mut text = Vec::new();
-        summary().write_text(&mut text).unwrap();
-        let expected = "\
-http://127.0.0.1:8000/: normal, 5 users, 10 s
-
-route            requests failures    req/s      p50      p95      p99      max
-POST /signup/           1        0      0.1 310.0 ms 310.0 ms 310.0 ms 310.0 ms
-GET /users/me/          2        1      0.2   5.0 ms   1.25 s   1.25 s   1.25 s
-all                     3        1      0.3 310.0 ms   1.25 s   1.25 s   1.25 s
-
-failures
-       1  GET /users/me/   answered 503 Service Unavailable
-
-slowest requests, with their traces
-  1.25 s  GET /users/me/   http://127.0.0.1:3000/traces/00000000000000000000000000001250
-310.0 ms  POST /signup/    http://127.0.0.1:3000/traces/00000000000000000000000000000310
-  5.0 ms  GET /users/me/   http://127.0.0.1:3000/traces/00000000000000000000000000000005
-";
-        assert_eq!(String::from_utf8(text).unwrap(), expected);
-    }
-
-    #[test]
-    fn the_json_has_the_same_numbers() {
-        let mut json = Vec::new();
-        summary().write_json(&mut json).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert_eq!(
-            (&json["requests"], &json["failures"], &json["rate"]),
-            (&3.into(), &1.into(), &0.3.into())
-        );
-        assert_eq!(json["routes"][1]["route"], "GET /users/me/");
-        assert_eq!(json["routes"][1]["requests"], 2);
-        assert_eq!(json["errors"][0]["count"], 1);
-        assert_eq!(json["slowest"][0]["duration_seconds"], 1.25);
-    }
-}
+pub(super) mod fixture;
+#[cfg(test)]
+mod tests;

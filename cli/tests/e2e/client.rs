@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 #[derive(Clone)]
 pub(crate) struct App {
-    url: String,
+    pub(crate) url: String,
     client: reqwest::Client,
 }
 

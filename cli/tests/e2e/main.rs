@@ -13,6 +13,7 @@ mod counts;
 mod exemplars;
 mod here;
 mod lens;
+mod load;
 mod machines;
 mod outages;
 mod part;

@@ -82,6 +82,11 @@ impl Stack {
         &self.apps[index].0
     }
 
+    /// Where the Collector takes OTLP over gRPC.
+    pub(crate) fn otlp(&self) -> String {
+        format!("http://{}", self.addresses.otlp_grpc)
+    }
+
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("lens.db")
     }
@@ -127,7 +132,7 @@ impl Stack {
 
     async fn start_app(&mut self, index: usize, bcrypt_cost: u32) {
         let (folder, name) = (self.folder.path(), format!("app{index}"));
-        let otlp = format!("http://{}", self.addresses.otlp_grpc);
+        let otlp = self.otlp();
         let (url, part) = start::app(folder, &name, &otlp, METRIC_INTERVAL_MS, |command| {
             command.env("APP_BCRYPT_COST", bcrypt_cost.to_string());
         })

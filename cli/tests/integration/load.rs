@@ -1,4 +1,4 @@
-//! `trivium load` against a server that counts.
+//! `trivium load` against a server that counts: the closed model, and how a run begins and ends.
 
 use std::{
     collections::HashSet,
@@ -19,11 +19,11 @@ use crate::{
 };
 
 /// Every request that a server saw.
-type Log = Arc<Mutex<Vec<Seen>>>;
+pub(crate) type Log = Arc<Mutex<Vec<Seen>>>;
 
 /// Starts a server that records each request and lets `status` replace the status of an answer, by the number of the
 /// request on its route, from 0.
-async fn counting_server(status: fn(&str, usize) -> Option<u16>) -> (SocketAddr, Log) {
+pub(crate) async fn counting_server(status: fn(&str, usize) -> Option<u16>) -> (SocketAddr, Log) {
     let log = Log::default();
     let seen = log.clone();
     let address = server::start(move |request| {
@@ -40,20 +40,22 @@ async fn counting_server(status: fn(&str, usize) -> Option<u16>) -> (SocketAddr,
     (address, log)
 }
 
-fn load(target: SocketAddr, options: &str) -> Command {
+pub(crate) fn load(target: SocketAddr, options: &str) -> Command {
     let mut command = trivium();
     command.args(["load", "--json", "--target", &format!("http://{target}")]);
     command.args(options.split_whitespace());
+    // No Collector is here to wait for at the end.
+    command.env("OTEL_SDK_DISABLED", "true");
     command
 }
 
-async fn run(mut command: Command) -> Output {
+pub(crate) async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap())
         .await
         .unwrap()
 }
 
-fn summary(output: &Output) -> Value {
+pub(crate) fn summary(output: &Output) -> Value {
     assert!(
         output.status.success(),
         "{}",
@@ -62,7 +64,7 @@ fn summary(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn count(log: &Log, route: &str) -> u64 {
+pub(crate) fn count(log: &Log, route: &str) -> u64 {
     log.lock()
         .unwrap()
         .iter()

@@ -7,6 +7,8 @@ mod background;
 mod completion;
 mod fake;
 mod load;
+mod load_open;
+mod load_result;
 mod logs;
 mod otelcol;
 mod programs;
