@@ -1,11 +1,13 @@
 //! The program `trivium`: runs the whole stack on one machine, tells how it is, and drives load against it.
 //!
-//! It starts programs and talks to them over the network; it shares no code with them.
-//! Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 3 of `status` only: not every part is up.
+//! It starts programs and talks to them over the network; it shares no code with them but the telemetry library.
+//! Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 3 of `status`: not every part is up; those of
+//! `doctor` say which hop is broken.
 
 mod color;
 mod compile;
 mod completion;
+mod doctor;
 mod down;
 mod folders;
 mod journey;
@@ -48,6 +50,8 @@ enum Command {
     Logs(logs::Options),
     /// Send the traffic of simulated users and report latencies and failures
     Load(load::Options),
+    /// Send one marked request, follow it hop by hop, and name the first broken link and its likely fix
+    Doctor(Box<doctor::Options>),
     /// Find or build the Collector and print the path of its executable
     Otelcol(otelcol::Options),
     /// Print the script that makes a shell complete the commands and options of `trivium`
@@ -65,8 +69,18 @@ enum Failure {
     Status(#[from] status::StatusError),
     Logs(#[from] logs::LogsError),
     Load(#[from] load::LoadError),
+    Doctor(#[from] doctor::DoctorError),
     Otelcol(#[from] otelcol::CommandError),
     Completion(#[from] completion::CompletionError),
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Doctor(error) => error.exit_code(),
+            _ => ExitCode::FAILURE,
+        }
+    }
 }
 
 #[tokio::main]
@@ -77,7 +91,7 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             anstream::eprintln!("{} {failure}", color::paint(color::BAD, "trivium:"));
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
 }
@@ -93,6 +107,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Logs(options) => logs::run(&options).await?,
         Command::Load(options) => load::run(options).await?,
+        Command::Doctor(options) => doctor::run(&options).await?,
         Command::Otelcol(options) => otelcol::run(options).await?,
         Command::Completion(options) => completion::run(&options, Cli::command())?,
     }

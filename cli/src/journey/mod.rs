@@ -3,7 +3,7 @@
 //! Each request is a trace of its own. Where telemetry is set up (`trivium load`), it begins with a client span of this
 //! program, whose ids the request carries; without (`trivium up --traffic`), the request carries ids that nobody stores.
 
-mod traceparent;
+pub(crate) mod traceparent;
 pub(crate) mod traffic;
 pub(crate) mod user;
 

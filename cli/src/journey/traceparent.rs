@@ -57,6 +57,11 @@ impl TraceParent {
     pub(crate) fn trace_id(&self) -> String {
         format!("{:032x}", self.trace_id)
     }
+
+    /// 16 lower-case hex digits.
+    pub(crate) fn parent_id(&self) -> String {
+        format!("{:016x}", self.parent_id)
+    }
 }
 
 impl fmt::Display for TraceParent {
@@ -86,6 +91,7 @@ mod tests {
             "00-000000000000000000000000000000ab-000000000000000c-01"
         );
         assert_eq!(parent.trace_id(), "000000000000000000000000000000ab");
+        assert_eq!(parent.parent_id(), "000000000000000c");
     }
 
     #[test]
