@@ -9,7 +9,6 @@ use crate::AppState;
 use crate::query::exemplars::Wanted;
 use crate::query::metrics::Metric;
 use crate::query::names::Family;
-use crate::query::series::Filter;
 use crate::query::{exemplars, metrics, services};
 
 /// Exemplars listed when no limit is given.
@@ -21,7 +20,7 @@ pub(super) async fn services(
 ) -> Result<Json<Value>, ApiError> {
     let range = params.only(&["since", "until"])?.range()?;
     let pool = state.store.readers();
-    let requests = services::request_durations(pool, &Filter::default(), range).await?;
+    let requests = services::request_totals(pool, range).await?;
     let services = services::services(pool, range, &requests).await?;
     Ok(Json(json!({"services": services})))
 }

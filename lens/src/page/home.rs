@@ -10,7 +10,6 @@ use super::view::View;
 use super::{changes, map, parts, services as service_page};
 use crate::AppState;
 use crate::api::Params;
-use crate::query::series::Filter;
 use crate::query::traces::{self, Wanted};
 use crate::query::{self, services};
 
@@ -24,10 +23,9 @@ pub(super) async fn page(
     let view = View::read(&uri, params, &[])?;
     let pool = state.store.readers();
     let wanted = Wanted::all(view.range, LATEST_TRACES);
-    let every = Filter::default();
     // At once: each has its own connection.
     let (requests, latest, edges, changes) = tokio::try_join!(
-        services::request_durations(pool, &every, view.range),
+        services::request_totals(pool, view.range),
         traces::search(pool, wanted),
         query::map::edges(pool, view.range),
         query::changes::changes(pool, view.range.until_ns),

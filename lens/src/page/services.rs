@@ -12,7 +12,7 @@ use super::{format, parts};
 use crate::AppState;
 use crate::api::Params;
 use crate::query::selection::Selection;
-use crate::query::series::{Filter, Labels};
+use crate::query::series::Labels;
 use crate::query::services::{self, Requests, SERVICE_NAME, Service};
 use crate::query::time::Range;
 
@@ -23,7 +23,7 @@ pub(super) async fn page(
 ) -> Result<Markup, PageError> {
     let view = View::read(&uri, params, &[])?;
     let pool = state.store.readers();
-    let requests = services::request_durations(pool, &Filter::default(), view.range).await?;
+    let requests = services::request_totals(pool, view.range).await?;
     let services = services::services(pool, view.range, &requests).await?;
     let content = html! {
         h1 { "Services" }

@@ -1,5 +1,5 @@
 //! How many log records there are over time by level, and by service, event, file and container. Without other conditions
-//! than time and level the counts over time are exact, from an index; else they are those of the newest records that a search
+//! than time and level the counts over time are exact, from those that the writer keeps; else they are those of the newest records that a search
 //! looks at, as the counts by facet always are.
 
 use std::cmp::Reverse;
@@ -105,15 +105,17 @@ const GROUPS: &str = concat!(
     " GROUP BY 1, 2, 3, 4, 5"
 );
 
-const EXACT: &str = "WITH RECURSIVE
-       slot (number) AS (VALUES (0) UNION ALL SELECT number + 1 FROM slot WHERE number + 1 < ?5),
-       level (severity) AS (VALUES (max(?6, 0)) UNION ALL SELECT severity + 1 FROM level WHERE severity < 24),
-       counted (slot, severity, count) AS MATERIALIZED (
-         SELECT number, level.severity,
-           (SELECT count(*) FROM logs WHERE logs.severity = level.severity
-              AND time_ns BETWEEN max(?1, ?3 + number * ?4) AND min(?2, ?3 + (number + 1) * ?4 - 1))
-         FROM level CROSS JOIN slot)
-     SELECT slot, severity, count FROM counted WHERE count > 0";
+/// Whole seconds from the counts that the writer keeps, the parts of a second at both ends from the records.
+const EXACT: &str = "SELECT slot, severity, sum(count) FROM (
+       SELECT (second * 1000000000 - ?3) / ?4 AS slot, severity, count FROM log_counts
+       WHERE second * 1000000000 >= ?1 AND second BETWEEN ?1 / 1000000000 AND (?2 + 1) / 1000000000 - 1
+       UNION ALL
+       SELECT (time_ns - ?3) / ?4, severity, 1 FROM logs
+       WHERE time_ns BETWEEN ?1 AND min(?2, (?1 + 999999999) / 1000000000 * 1000000000 - 1)
+       UNION ALL
+       SELECT (time_ns - ?3) / ?4, severity, 1 FROM logs
+       WHERE time_ns BETWEEN max((?2 + 1) / 1000000000, (?1 + 999999999) / 1000000000) * 1000000000 AND ?2)
+     WHERE severity >= ?5 GROUP BY slot, severity";
 
 /// Counts what the search `wanted` would find.
 pub async fn tally(pool: &SqlitePool, wanted: Wanted<'_>) -> Result<Tally, QueryError> {
@@ -176,7 +178,6 @@ async fn exact(
         .bind(wanted.range.until_ns)
         .bind(slots.start_ns)
         .bind(slots.step_ns)
-        .bind(slots.count)
         .bind(wanted.min_severity)
         .fetch_all(pool)
         .await?)

@@ -9,9 +9,9 @@ use super::QueryError;
 use super::time::{Range, seconds};
 
 /// Entry spans whose traces are read.
-const ENTRIES: i64 = 3_000;
+const ENTRIES: i64 = 1_500;
 /// Spans of these that are read.
-const SPANS: i64 = 30_000;
+const SPANS: i64 = 15_000;
 
 /// Who is called.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

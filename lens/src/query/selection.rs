@@ -16,6 +16,8 @@ use super::names::{Family, Kind};
 use super::series::{self, Filter, Labels, Series, StepSample, Steps};
 use super::time::{Range, seconds};
 
+/// Steps at whose end buckets are read when only their totals are wanted.
+const STEPS_OF_TOTALS: usize = 10;
 /// How long the last value of a gauge stands when no further one comes, as in Prometheus.
 const GAUGE_STANDS_MS: i64 = 5 * 60 * 1_000;
 
@@ -84,10 +86,24 @@ impl Selection {
     ) -> Result<Self, QueryError> {
         let series = series::matching(pool, family, filter).await?;
         let steps = Steps::cut(pool, &series, range, step).await?;
-        Self::of(pool, family, series, steps).await
+        Self::of(pool, family, series, steps, 1).await
     }
 
-    /// Reads the series of `family` that `filter` lets through, by steps that count back from the range's end.
+    /// Reads the series of `family` that `filter` lets through for [`Self::totals`] and [`Self::values`] alone: a histogram's
+    /// buckets, which are most of its series, at every tenth step. Of a series that restarts, its buckets lack what they counted
+    /// between the last of these steps and the restart.
+    pub async fn read_totals(
+        pool: &SqlitePool,
+        family: &Family,
+        filter: &Filter,
+        range: Range,
+    ) -> Result<Self, QueryError> {
+        let series = series::matching(pool, family, filter).await?;
+        let steps = Steps::cut(pool, &series, range, None).await?;
+        Self::of(pool, family, series, steps, STEPS_OF_TOTALS).await
+    }
+
+    /// The same by steps that count back from the range's end.
     pub async fn read_from_the_end(
         pool: &SqlitePool,
         family: &Family,
@@ -96,7 +112,14 @@ impl Selection {
         step: Duration,
     ) -> Result<Self, QueryError> {
         let series = series::matching(pool, family, filter).await?;
-        Self::of(pool, family, series, Steps::from_the_end(range, step)).await
+        Self::of(
+            pool,
+            family,
+            series,
+            Steps::from_the_end(range, step),
+            STEPS_OF_TOTALS,
+        )
+        .await
     }
 
     async fn of(
@@ -104,13 +127,22 @@ impl Selection {
         family: &Family,
         series: Vec<Series>,
         steps: Steps,
+        every_of_buckets: usize,
     ) -> Result<Self, QueryError> {
-        let samples = series::read(pool, &series, steps, family.kind == Kind::Gauge).await?;
+        let ends = family.kind == Kind::Gauge;
+        let (buckets, others): (Vec<Series>, Vec<Series>) = series
+            .into_iter()
+            .partition(|series| series.bound.is_some());
+        let (of_others, of_buckets) = tokio::try_join!(
+            series::read(pool, &others, steps, 1, ends),
+            series::read(pool, &buckets, steps, every_of_buckets, ends),
+        )?;
+        let others = others.into_iter().zip(of_others);
         Ok(Self {
             kind: family.kind,
             begins_at_zero: true,
             steps,
-            series: series.into_iter().zip(samples).collect(),
+            series: others.chain(buckets.into_iter().zip(of_buckets)).collect(),
         })
     }
 

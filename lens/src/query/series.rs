@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use sqlx::SqlitePool;
 
 use super::names::{Family, Kind, sanitize};
@@ -16,8 +17,16 @@ pub type Labels = BTreeMap<String, String>;
 
 const MAX_SERIES: usize = 5_000;
 const MAX_STEPS: i64 = 1_000;
+/// As many as the store has connections to read with.
+const PARTS: usize = 4;
+/// Fewer series are not worth another connection.
+const SMALLEST_PART: usize = 100;
 /// Steps of a range when none is asked for: what a chart of 1,000 pixels can show without becoming noise.
 const USUAL_STEPS: i64 = 60;
+/// The same when the series are many: reading them costs by series and step.
+const STEPS_OF_MANY: i64 = 30;
+/// More series than this are many.
+const MANY_SERIES: usize = 500;
 /// Lengths that people read off an axis without counting, in milliseconds.
 const ROUND_STEPS_MS: [i64; 15] = [
     1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000,
@@ -86,6 +95,22 @@ impl Steps {
         ((steps_before + 1) * self.step_ms + self.offset_ms).min(self.until_ms)
     }
 
+    /// Where steps begin and end, after and up to: first all that was before the range, then its first step, then `every`
+    /// steps at once. The first one stays short because what a new series counted in it is not known.
+    fn bounds(&self, every: usize) -> Vec<(i64, i64)> {
+        let mut ends = vec![self.since_ms - 1, self.first_end_ms()];
+        let mut end_ms = self.first_end_ms();
+        while end_ms < self.until_ms {
+            let steps = self
+                .step_ms
+                .saturating_mul(i64::try_from(every).unwrap_or(i64::MAX));
+            end_ms = end_ms.saturating_add(steps).min(self.until_ms);
+            ends.push(end_ms);
+        }
+        let afters = std::iter::once(-1).chain(ends.iter().copied());
+        afters.zip(ends.iter().copied()).collect()
+    }
+
     /// Cuts `range` from its end backwards, so that what is found depends on the range alone and not on the clock.
     pub fn from_the_end(range: Range, step: Duration) -> Self {
         let step_ms = step_ms(step);
@@ -98,7 +123,7 @@ impl Steps {
     }
 
     /// Cuts `range` at multiples of the step, so that a chart that moves on keeps its points: by `step`, or by the round
-    /// length that gives about 60 steps, none shorter than the series' own interval.
+    /// length that gives about 60 steps, of many series 30, none shorter than the series' own interval.
     pub async fn cut(
         pool: &SqlitePool,
         series: &[Series],
@@ -109,9 +134,12 @@ impl Steps {
         let step_ms = match step {
             Some(step) => step_ms(step),
             // Two steps for three samples, so that a late sample leaves no step empty.
-            None => round_step_ms((until_ms - since_ms) / USUAL_STEPS).max(round_step_ms(
-                interval_ms(pool, series, since_ms, until_ms).await? * 3 / 2,
-            )),
+            None => {
+                let are_many = series.len() > MANY_SERIES;
+                let steps = if are_many { STEPS_OF_MANY } else { USUAL_STEPS };
+                let interval_ms = interval_ms(pool, series, since_ms, until_ms).await?;
+                round_step_ms((until_ms - since_ms) / steps).max(round_step_ms(interval_ms * 3 / 2))
+            }
         };
         if (until_ms - since_ms) / step_ms > MAX_STEPS {
             let step_seconds = super::time::seconds(step_ms * 1_000_000);
@@ -209,32 +237,48 @@ pub async fn matching(
     Ok(series)
 }
 
-/// The samples of each of `series`, in the same order, ascending in time. The first may be one from before the range.
-/// With `ends` the marker of a series that ended is a sample too, without it the last value stands.
+/// The samples of each of `series`, in the same order, ascending in time: the last one in each step, or in `every` steps. The
+/// first may be one from before the range. With `ends` the marker of a series that ended is a sample too, without it the
+/// last value stands. Many series are read in parts at once, each on a connection of its own.
 pub async fn read(
     pool: &SqlitePool,
     series: &[Series],
     steps: Steps,
+    every: usize,
+    ends: bool,
+) -> Result<Vec<Vec<StepSample>>, QueryError> {
+    let bounds = serde_json::Value::from_iter(
+        steps
+            .bounds(every)
+            .into_iter()
+            .map(|(after, upto)| vec![after, upto]),
+    )
+    .to_string();
+    let part = series.len().div_ceil(PARTS).max(SMALLEST_PART);
+    let parts = series
+        .chunks(part)
+        .map(|series| read_part(pool, series, &bounds, ends));
+    Ok(try_join_all(parts).await?.concat())
+}
+
+async fn read_part(
+    pool: &SqlitePool,
+    series: &[Series],
+    bounds: &str,
     ends: bool,
 ) -> Result<Vec<Vec<StepSample>>, QueryError> {
     let rows: Vec<(i64, i64, i64, Option<f64>)> = sqlx::query_as(
-        "WITH RECURSIVE step (after, upto) AS MATERIALIZED (
-           VALUES (-1, ?2)
-           UNION ALL
-           SELECT upto, min(((upto - ?6) / ?4 + 1) * ?4 + ?6, ?3) FROM step WHERE upto < ?3)
+        "WITH step (after, upto) AS MATERIALIZED (SELECT value ->> 0, value ->> 1 FROM json_each(?2))
          SELECT wanted.key, step.upto, samples.time_ms, samples.value
          FROM json_each(?1) AS wanted CROSS JOIN step CROSS JOIN samples
          WHERE samples.series_id = wanted.value
            AND samples.time_ms = (SELECT max(time_ms) FROM samples
                                   WHERE series_id = wanted.value AND time_ms > step.after AND time_ms <= step.upto
-                                    AND (?5 OR value IS NOT NULL))",
+                                    AND (?3 OR value IS NOT NULL))",
     )
     .bind(json_ids(series.iter().map(|series| series.id)))
-    .bind(steps.since_ms - 1)
-    .bind(steps.until_ms)
-    .bind(steps.step_ms)
+    .bind(bounds)
     .bind(ends)
-    .bind(steps.offset_ms)
     .fetch_all(pool)
     .await?;
     let mut tracks = vec![Vec::new(); series.len()];
@@ -251,4 +295,38 @@ pub async fn read(
         }
     }
     Ok(tracks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_end_where_the_range_does_and_the_first_stays_short_when_several_are_read_at_once() {
+        let steps = Steps {
+            since_ms: 105,
+            until_ms: 147,
+            step_ms: 10,
+            offset_ms: 0,
+        };
+        let single = [
+            (-1, 104),
+            (104, 110),
+            (110, 120),
+            (120, 130),
+            (130, 140),
+            (140, 147),
+        ];
+        assert_eq!(steps.bounds(1), single);
+        assert_eq!(
+            steps.bounds(3),
+            [(-1, 104), (104, 110), (110, 140), (140, 147)]
+        );
+        let within_one = Steps {
+            since_ms: 111,
+            until_ms: 115,
+            ..steps
+        };
+        assert_eq!(within_one.bounds(1), [(-1, 110), (110, 115)]);
+    }
 }

@@ -9,6 +9,7 @@ use sqlx::SqlitePool;
 
 use super::QueryError;
 use super::metrics;
+use super::names::{self, Family, Kind};
 use super::selection::{Selection, Total};
 use super::series::{Filter, Labels};
 use super::time::{Range, rfc3339};
@@ -119,15 +120,23 @@ pub async fn request_durations(
     filter: &Filter,
     range: Range,
 ) -> Result<Selection, QueryError> {
-    let family = metrics::family(pool, REQUEST_DURATION)
-        .await?
-        .unwrap_or_else(|| super::names::Family {
-            name: super::names::sanitize(REQUEST_DURATION),
-            kind: super::names::Kind::Histogram,
-            unit: Some("seconds"),
-            series: 0,
-        });
-    Selection::read(pool, &family, filter, range, None).await
+    Selection::read(pool, &request_family(pool).await?, filter, range, None).await
+}
+
+/// The same of all, for [`requests_by`] and rates over time.
+pub async fn request_totals(pool: &SqlitePool, range: Range) -> Result<Selection, QueryError> {
+    let every = Filter::default();
+    Selection::read_totals(pool, &request_family(pool).await?, &every, range).await
+}
+
+async fn request_family(pool: &SqlitePool) -> Result<Family, QueryError> {
+    let family = metrics::family(pool, REQUEST_DURATION).await?;
+    Ok(family.unwrap_or_else(|| Family {
+        name: names::sanitize(REQUEST_DURATION),
+        kind: Kind::Histogram,
+        unit: Some("seconds"),
+        series: 0,
+    }))
 }
 
 /// How the requests of each group went.

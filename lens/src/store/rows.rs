@@ -1,6 +1,7 @@
 //! Writes the rows of batches, many rows per statement: at 64 rows per statement the cost of a row is SQLite's own, at one
 //! it is mostly the way to SQLite's thread and back.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use sqlx::query::Query;
@@ -209,4 +210,23 @@ pub(super) async fn insert_exemplars(
                 .bind(exemplar.span_id.to_vec())
         })
         .await
+}
+
+/// Adds to the counts of log records by second and severity.
+pub(super) async fn add_log_counts(
+    connection: &mut SqliteConnection,
+    counts: HashMap<(i64, i32), i64>,
+) -> sqlx::Result<()> {
+    for ((second, severity), count) in counts {
+        sqlx::query(
+            "INSERT INTO log_counts (second, severity, count) VALUES (?, ?, ?)
+             ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        )
+        .bind(second)
+        .bind(severity)
+        .bind(count)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 //! busier it is, the more requests share a commit. A batch whose caller went away is stored all the same. Between two
 //! transactions it does a chunk of retention's work, so that the two never wait for each other's locks.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +34,7 @@ const CHUNKS_AT_ONCE: usize = 500;
 const RESET_PAUSE: Duration = Duration::from_secs(5);
 /// Row ids of spans and logs are `arrival_ms << ID_SHIFT` and up.
 pub(super) const ID_SHIFT: u32 = 20;
+const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Why a batch was not stored. It can be sent again: nothing of it is stored.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -290,6 +292,7 @@ impl Task {
         };
         let mut spans = Vec::new();
         let mut logs = Vec::new();
+        let mut log_counts: HashMap<(i64, i32), i64> = HashMap::new();
         let mut samples = Vec::new();
         let mut exemplars = Vec::new();
         for batch in batches {
@@ -310,6 +313,8 @@ impl Task {
             for log in batch.logs {
                 let resource_id =
                     resource_id(connection, &mut self.resources, &log.resource, now_ms).await?;
+                let second = log.time_ns / NANOS_PER_SECOND;
+                *log_counts.entry((second, log.severity)).or_default() += 1;
                 logs.push(LogRow {
                     id: new_id(),
                     resource_id,
@@ -328,6 +333,7 @@ impl Task {
         }
         rows::insert_spans(connection, spans.into_iter()).await?;
         rows::insert_logs(connection, logs.into_iter()).await?;
+        rows::add_log_counts(connection, log_counts).await?;
         rows::insert_samples(connection, samples.into_iter()).await?;
         rows::insert_exemplars(connection, exemplars.into_iter()).await
     }

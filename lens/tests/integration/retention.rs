@@ -74,6 +74,18 @@ async fn what_is_older_than_the_retention_goes_and_the_rest_stays() {
     assert_eq!(names, [("span 1".to_owned(),)]);
     let bodies: Vec<(String,)> = rows(&config.data, "SELECT body FROM logs").await;
     assert_eq!(bodies, [("log 1".to_owned(),)]);
+    let counted: Vec<(i64, i64, i64)> = rows(
+        &config.data,
+        "SELECT second, severity, count FROM log_counts",
+    )
+    .await;
+    let counts = "SELECT time_ns / 1000000000, severity, count(*) FROM logs GROUP BY 1, 2";
+    let stored: Vec<(i64, i64, i64)> = rows(&config.data, counts).await;
+    assert_eq!(
+        (counted.len(), counted),
+        (1, stored),
+        "the counts follow the records"
+    );
     let metrics: Vec<(String,)> = rows(&config.data, "SELECT metric FROM series").await;
     assert_eq!(metrics, [("m1".to_owned(),)]);
     let times: Vec<(i64,)> = rows(&config.data, "SELECT time_ms FROM samples").await;
