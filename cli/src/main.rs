@@ -11,6 +11,7 @@ mod doctor;
 mod down;
 mod folders;
 mod journey;
+mod lens;
 mod load;
 mod logs;
 mod otelcol;
@@ -52,6 +53,8 @@ enum Command {
     Load(load::Options),
     /// Send one marked request, follow it hop by hop, and name the first broken link and its likely fix
     Doctor(Box<doctor::Options>),
+    /// Write a range of time to a file, or read such a file, with the database of `up`
+    Lens(lens::Options),
     /// Find or build the Collector and print the path of its executable
     Otelcol(otelcol::Options),
     /// Print the script that makes a shell complete the commands and options of `trivium`
@@ -70,6 +73,7 @@ enum Failure {
     Logs(#[from] logs::LogsError),
     Load(#[from] load::LoadError),
     Doctor(#[from] doctor::DoctorError),
+    Lens(#[from] lens::LensError),
     Otelcol(#[from] otelcol::CommandError),
     Completion(#[from] completion::CompletionError),
 }
@@ -108,6 +112,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Logs(options) => logs::run(&options).await?,
         Command::Load(options) => load::run(options).await?,
         Command::Doctor(options) => doctor::run(&options).await?,
+        Command::Lens(options) => lens::run(options).await?,
         Command::Otelcol(options) => otelcol::run(options).await?,
         Command::Completion(options) => completion::run(&options, Cli::command())?,
     }

@@ -11,7 +11,7 @@ use crate::store::StoreConfig;
 /// Fits the page caches, the indexes of an empty database and one large request.
 const SMALLEST_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The embedded backend: takes in metrics, logs and traces from an OpenTelemetry Collector and shows them on a page.
+/// The settings of lens.
 #[derive(Debug, Clone, Parser)]
 #[command(version)]
 pub struct Config {
@@ -24,6 +24,10 @@ pub struct Config {
     /// Address of ingest over gRPC: OTLP traces.
     #[arg(long, env = "LENS_INGEST_GRPC", default_value = "127.0.0.1:3002", value_parser = address)]
     pub ingest_grpc: SocketAddr,
+    /// A file with the token that all must send as `Authorization: Bearer`, and the page asks for; read at the start. It is
+    /// required to listen beyond loopback.
+    #[arg(long, env = "LENS_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
     /// The database file; made when it does not exist.
     #[arg(long, env = "LENS_DATA", default_value = "lens.db")]
     pub data: PathBuf,

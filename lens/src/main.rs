@@ -1,9 +1,10 @@
-//! The program `trivium-lens`: configuration → telemetry → store → serve → signal → drain → flush.
+//! The program `trivium-lens`: configuration → telemetry → store → serve → signal → drain → flush. Or a command on the store.
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
+use trivium_lens::command::Cli;
 use trivium_lens::config::Config;
 use trivium_lens::server::Lens;
 use trivium_telemetry::Telemetry;
@@ -12,20 +13,27 @@ use trivium_telemetry::Telemetry;
 const DECODING_THREADS: usize = 2;
 
 fn main() -> ExitCode {
-    let config = Config::parse();
+    let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(DECODING_THREADS)
         .build();
     let ended = runtime
         .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(run(&config)));
+        .and_then(|runtime| runtime.block_on(start(&cli)));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("trivium-lens: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
+    match &cli.command {
+        Some(command) => Ok(command.run(&cli.config.store()).await?),
+        None => run(&cli.config).await,
     }
 }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::transport::server::TcpIncoming;
 
+use crate::access::{Access, TokenError};
 use crate::config::Config;
 use crate::ingest::{self, Ingest, TraceService};
 use crate::store::{Store, StoreError};
@@ -31,6 +32,20 @@ pub enum StartError {
     /// The store did not open.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The token could not be read.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Anyone in the network could read and write.
+    #[error(
+        "{setting}={address} is reached from beyond this machine, and there is no token: set LENS_TOKEN_FILE to a file with one \
+         (`printf %s $(openssl rand -hex 32) > lens.token`), or {setting} to an address of 127.0.0.1"
+    )]
+    Open {
+        /// The address.
+        address: SocketAddr,
+        /// The environment variable it comes from.
+        setting: &'static str,
+    },
     /// An address could not be taken.
     #[error("cannot listen on {address}: {source}; set {setting} to another address")]
     Listen {
@@ -60,6 +75,7 @@ pub struct Lens {
 impl Lens {
     /// Opens the store and listens; returns when all three addresses answer.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let access = access(config)?;
         let page = listen(config.listen, "LENS_LISTEN").await?;
         let ingest_http = listen(config.ingest_http, "LENS_INGEST_HTTP").await?;
         let ingest_grpc = listen(config.ingest_grpc, "LENS_INGEST_GRPC").await?;
@@ -72,11 +88,10 @@ impl Lens {
             stopping: CancellationToken::new(),
             servers: TaskTracker::new(),
         };
-        let ingest = Ingest::new(store.clone());
+        let ingest = Ingest::new(store.clone()).for_those_with(access.clone());
         let state = AppState { store };
-        let pages = page::router(state.clone())
-            .merge(api::router(state))
-            .merge(lens.health());
+        let pages = page::router(state.clone()).merge(api::router(state));
+        let pages = page::guarded(pages, access).merge(lens.health());
         lens.serve(
             axum::serve(page.0, pages)
                 .with_graceful_shutdown(lens.stopped())
@@ -149,6 +164,23 @@ impl Lens {
             .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(readyz))
             .with_state((self.store.clone(), self.stopping.clone()))
+    }
+}
+
+/// The token, which must be there when an address is reached from beyond this machine.
+fn access(config: &Config) -> Result<Access, StartError> {
+    let addresses = [
+        (config.listen, "LENS_LISTEN"),
+        (config.ingest_http, "LENS_INGEST_HTTP"),
+        (config.ingest_grpc, "LENS_INGEST_GRPC"),
+    ];
+    let beyond = addresses
+        .into_iter()
+        .find(|(address, _)| !address.ip().to_canonical().is_loopback());
+    match (&config.token_file, beyond) {
+        (Some(path), _) => Ok(Access::with_token_of(path)?),
+        (None, None) => Ok(Access::default()),
+        (None, Some((address, setting))) => Err(StartError::Open { address, setting }),
     }
 }
 

@@ -46,7 +46,8 @@ pub(crate) use group::{KILLED, STOP_DEADLINE};
 use listen::{Listen, ListenError};
 pub(crate) use output::before;
 use parts::Stack;
-use programs::{HAS_AGENT, ProgramError, Programs};
+use programs::{HAS_AGENT, Programs};
+pub(crate) use programs::{ProgramError, lens_program};
 
 /// `trivium up`
 #[derive(Debug, Args)]

@@ -62,7 +62,7 @@ impl Programs {
     ) -> Result<Self, ProgramError> {
         let log = state.log("build");
         let lens = if backends.include_lens() {
-            Some(find_or_build(LENS, root, &log).await?)
+            Some(lens_program(root, &log).await?)
         } else {
             None
         };
@@ -77,6 +77,11 @@ impl Programs {
             lens,
         })
     }
+}
+
+/// The program lens by itself; Cargo's output goes to `log`.
+pub(crate) async fn lens_program(root: &Path, log: &Path) -> Result<PathBuf, ProgramError> {
+    find_or_build(LENS, root, log).await
 }
 
 async fn find_or_build(

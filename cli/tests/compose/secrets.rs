@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt as _, path::Pa
 
 use crate::make_secrets;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "app/jwt_keys",
     "grafana/admin_password",
     "grafana/secret_key",
+    "lens/token",
     "otelcol/server.key",
     "otelcol/server.pem",
     "otlp/ca.pem",
@@ -36,6 +37,7 @@ fn each_secret_is_made_once_and_only_its_owner_gets_to_it() {
     let made = read(&path);
     assert_eq!(made.keys().map(String::as_str).collect::<Vec<_>>(), FILES);
     assert_eq!(made["otlp/token"].len(), 64, "256 bits, and no line end");
+    assert_eq!(made["lens/token"].len(), 64);
     let (id, key) = made["app/jwt_keys"].split_once(':').unwrap();
     assert!(id.starts_with('k') && key.len() == 64, "{id}");
     assert!(made["grafana/admin_password"].len() >= 24);

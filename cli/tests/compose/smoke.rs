@@ -161,7 +161,11 @@ async fn the_profile_lens_observes_a_request_and_keeps_it_over_a_restart_and_und
         );
     }
     stack.up(&[]);
-    let lens = Lens::at(stack.lens);
+    let token = fs::read_to_string(stack.secrets.path().join("lens/token")).unwrap();
+    let lens = Lens::with_token(stack.lens, token);
+    // It is reached from other containers, and shows nothing to who does not know its token.
+    let stranger = reqwest::get(lens.url("/api/services")).await.unwrap();
+    assert_eq!(stranger.status(), reqwest::StatusCode::UNAUTHORIZED);
     let app = App::at(format!("http://127.0.0.1:{}", stack.app));
 
     // A request has its trace and its logs, and is counted once.

@@ -9,6 +9,7 @@ pub(crate) const DURATION: &str = "http.server.request.duration";
 #[derive(Clone)]
 pub(crate) struct Lens {
     url: String,
+    token: Option<String>,
     client: reqwest::Client,
 }
 
@@ -16,7 +17,17 @@ impl Lens {
     pub(crate) fn at(port: u16) -> Self {
         Self {
             url: format!("http://127.0.0.1:{port}"),
+            token: None,
             client: reqwest::Client::new(),
+        }
+    }
+
+    /// One that asks for a token.
+    #[allow(dead_code, reason = "only the container has one")]
+    pub(crate) fn with_token(port: u16, token: String) -> Self {
+        Self {
+            token: Some(token),
+            ..Self::at(port)
         }
     }
 
@@ -26,7 +37,11 @@ impl Lens {
 
     /// `None` when there is no such thing, or lens is away.
     pub(crate) async fn get(&self, path: &str) -> Option<Value> {
-        let response = self.client.get(self.url(path)).send().await.ok()?;
+        let mut request = self.client.get(self.url(path));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.ok()?;
         let status = response.status();
         let text = response.text().await.ok()?;
         assert!(

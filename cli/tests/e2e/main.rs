@@ -11,6 +11,7 @@ mod browser;
 mod client;
 mod counts;
 mod exemplars;
+mod file;
 mod here;
 mod lens;
 mod load;

@@ -3,7 +3,8 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, Uri};
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderValue, StatusCode, Uri};
 use opentelemetry::TraceId;
 use serde_json::json;
 
@@ -52,6 +53,11 @@ pub enum ApiError {
         /// As asked: an id or a name.
         id: String,
     },
+    /// No token, or a wrong one: 401.
+    #[error(
+        "send the token as `Authorization: Bearer TOKEN`; LENS_TOKEN_FILE names the file that holds it"
+    )]
+    Unauthorized,
     /// No such address: 404.
     #[error("there is nothing at {path}")]
     UnknownAddress {
@@ -73,6 +79,7 @@ impl ApiError {
             Self::UnknownLog { .. } => (StatusCode::NOT_FOUND, "unknown_log"),
             Self::UnknownHost { .. } => (StatusCode::NOT_FOUND, "unknown_host"),
             Self::UnknownContainer { .. } => (StatusCode::NOT_FOUND, "unknown_container"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::UnknownAddress { .. } => (StatusCode::NOT_FOUND, "unknown_address"),
             Self::Query(QueryError::TooManySeries { .. } | QueryError::TooManySteps { .. }) => {
                 (StatusCode::BAD_REQUEST, "too_much")
@@ -88,11 +95,13 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code) = self.status();
-        (
-            status,
-            Json(json!({"error": {"code": code, "message": self.to_string()}})),
-        )
-            .into_response()
+        let body = Json(json!({"error": {"code": code, "message": self.to_string()}}));
+        let mut response = (status, body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        }
+        response
     }
 }
 

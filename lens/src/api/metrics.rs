@@ -19,9 +19,7 @@ pub(super) async fn services(
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
     let range = params.only(&["since", "until"])?.range()?;
-    let pool = state.store.readers();
-    let requests = services::request_totals(pool, range).await?;
-    let services = services::services(pool, range, &requests).await?;
+    let (services, _) = services::services(state.store.readers(), range).await?;
     Ok(Json(json!({"services": services})))
 }
 

@@ -11,7 +11,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use crate::model::{Resource, UNKNOWN_SERVICE};
 
 /// Attributes as one JSON object, in their order.
-pub(super) struct Attributes<'a>(pub(super) &'a [KeyValue]);
+pub(crate) struct Attributes<'a>(pub(crate) &'a [KeyValue]);
 
 impl Serialize for Attributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -24,7 +24,7 @@ impl Serialize for Attributes<'_> {
 }
 
 /// One value as JSON.
-pub(super) struct Json<'a>(pub(super) Option<&'a AnyValue>);
+pub(crate) struct Json<'a>(pub(crate) Option<&'a AnyValue>);
 
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -53,7 +53,7 @@ impl Serialize for Json<'_> {
 }
 
 /// The JSON text of `value`.
-pub(super) fn json(value: &impl Serialize) -> String {
+pub(crate) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("keys are strings and writing to memory does not fail")
 }
 

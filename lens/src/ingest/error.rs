@@ -3,6 +3,7 @@
 //!
 //! | reason | OTLP/HTTP | remote write | gRPC | Collector |
 //! |---|---|---|---|---|
+//! | no token, or a wrong one | 401 | 401 | `UNAUTHENTICATED` | drops |
 //! | malformed | 400 | 400 | `INVALID_ARGUMENT` | drops |
 //! | unsupported media type or encoding | 415 | 415 | `UNIMPLEMENTED` (by tonic) | drops |
 //! | too large | 413 | 413 | `RESOURCE_EXHAUSTED` without `RetryInfo` | drops |
@@ -23,6 +24,11 @@ use crate::store::WriteError;
 /// Why a request was refused. Nothing of it is stored, except for [`IngestError::Rows`].
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
+    /// No token, or a wrong one.
+    #[error(
+        "send the token of this lens as `authorization: Bearer TOKEN`; LENS_TOKEN_FILE names the file that holds it"
+    )]
+    Unauthorized,
     /// Not protobuf.
     #[error(
         "content type {found:?} is not supported; send application/x-protobuf (remote write: version 1.0)"
@@ -134,6 +140,7 @@ pub(super) enum RowError {
 /// The rows of the table above.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reason {
+    Unauthorized,
     Malformed,
     Unsupported,
     TooLarge,
@@ -151,6 +158,7 @@ pub(super) enum Protocol {
 impl IngestError {
     pub(super) fn reason(&self) -> Reason {
         match self {
+            Self::Unauthorized => Reason::Unauthorized,
             Self::MediaType { .. } | Self::ContentEncoding { .. } => Reason::Unsupported,
             Self::TooLarge { .. } => Reason::TooLarge,
             Self::Read { .. }
@@ -165,6 +173,7 @@ impl IngestError {
 
     fn http_status(&self, protocol: Protocol) -> StatusCode {
         match (self.reason(), protocol) {
+            (Reason::Unauthorized, _) => StatusCode::UNAUTHORIZED,
             (Reason::Unsupported, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             (Reason::TooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Reason::Malformed, _) => StatusCode::BAD_REQUEST,
@@ -196,6 +205,12 @@ impl IngestError {
                 HeaderValue::from(RETRY_AFTER.as_secs()),
             );
         }
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
+        }
         response
     }
 
@@ -203,6 +218,7 @@ impl IngestError {
     pub(super) fn into_grpc(self) -> tonic::Status {
         let message = self.to_string();
         match self.reason() {
+            Reason::Unauthorized => tonic::Status::unauthenticated(message),
             Reason::Unsupported | Reason::Malformed => tonic::Status::invalid_argument(message),
             Reason::TooLarge => tonic::Status::resource_exhausted(message),
             Reason::Overloaded => tonic::Status::with_error_details(

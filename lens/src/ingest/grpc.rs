@@ -66,6 +66,10 @@ where
                     Status::unimplemented(format!("the only method is {EXPORT}")).into_http(),
                 );
             }
+            if let Err(error) = ingest.authorize(request.headers()) {
+                ingest.statistics.refused(Signal::Traces, &error);
+                return Ok(error.into_grpc().into_http());
+            }
             let mut accepted = EnabledCompressionEncodings::default();
             accepted.enable(CompressionEncoding::Gzip);
             let mut grpc = Grpc::new(BytesCodec)

@@ -20,21 +20,25 @@ pub(super) fn decode(body: &[u8]) -> Result<Decoded, IngestError> {
             message: "ExportLogsServiceRequest",
             source,
         })?;
-    let arrival_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
     let mut decoded = Decoded::default();
     decoded.batch.digest = Some(Sha256::digest(body).into());
+    decoded.batch.logs = rows(request);
+    Ok(decoded)
+}
+
+/// The rows of a request.
+pub(super) fn rows(request: ExportLogsServiceRequest) -> Vec<LogRecord> {
+    let arrival_ns = i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+    let mut logs = Vec::new();
     for of_resource in request.resource_logs {
         let resource = attributes::resource(of_resource.resource);
         for of_scope in of_resource.scope_logs {
             let scope = attributes::scope(of_scope.scope);
             let records = of_scope.log_records.into_iter();
-            decoded
-                .batch
-                .logs
-                .extend(records.map(|record| row(record, &resource, &scope, arrival_ns)));
+            logs.extend(records.map(|record| row(record, &resource, &scope, arrival_ns)));
         }
     }
-    Ok(decoded)
+    logs
 }
 
 fn row(

@@ -5,7 +5,7 @@
 //!
 //! No spans and no log record per request are made here: lens's own telemetry comes back to it through the Collector.
 
-mod attributes;
+pub(crate) mod attributes;
 mod body;
 mod error;
 mod grpc;
@@ -19,13 +19,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::HeaderMap;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use error::IngestError;
 pub use grpc::TraceService;
+pub(crate) use remote_write::AHEAD_MS;
 pub use routes::router;
 
-use crate::model::Batch;
+use crate::access::Access;
+use crate::model::{Batch, LogRecord, Span};
 use crate::store::Store;
 use error::RowError;
 use statistics::Statistics;
@@ -89,10 +94,22 @@ impl std::fmt::Display for Refused {
     }
 }
 
+/// The spans of a request that was read elsewhere, and how many of it cannot be stored.
+pub(crate) fn decode_traces(request: ExportTraceServiceRequest) -> (Vec<Span>, u64) {
+    let decoded = traces::rows(request);
+    (decoded.batch.spans, decoded.refused.count)
+}
+
+/// The log records of a request that was read elsewhere.
+pub(crate) fn decode_logs(request: ExportLogsServiceRequest) -> Vec<LogRecord> {
+    logs::rows(request)
+}
+
 /// The way from a received body to the store; clones share it.
 #[derive(Debug, Clone)]
 pub struct Ingest {
     store: Store,
+    access: Access,
     budget: Arc<Semaphore>,
     is_overloaded: Arc<AtomicBool>,
     statistics: Statistics,
@@ -105,9 +122,23 @@ impl Ingest {
         let statistics = Statistics::new(Arc::clone(&budget));
         Self {
             store,
+            access: Access::default(),
             budget,
             is_overloaded: Arc::default(),
             statistics,
+        }
+    }
+
+    /// The same, from those who know the token.
+    pub fn for_those_with(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+
+    fn authorize(&self, headers: &HeaderMap) -> Result<(), IngestError> {
+        if self.access.lets_in_bearer(headers) {
+            Ok(())
+        } else {
+            Err(IngestError::Unauthorized)
         }
     }
 

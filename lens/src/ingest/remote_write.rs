@@ -13,7 +13,7 @@ use super::{Decoded, IngestError, attributes};
 use crate::model::{Exemplar, Sample, Series, SeriesRows};
 
 /// How far ahead a sample may be; Prometheus has the same bound. Beyond it retention by age could not reach it.
-const AHEAD_MS: i64 = 10 * 60 * 1000;
+pub(crate) const AHEAD_MS: i64 = 10 * 60 * 1000;
 
 /// `prometheus.WriteRequest`.
 #[derive(Clone, PartialEq, Message)]

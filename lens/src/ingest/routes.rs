@@ -34,6 +34,7 @@ pub fn router(ingest: Ingest) -> Router {
 
 async fn write_metrics(State(ingest): State<Ingest>, headers: HeaderMap, body: Body) -> Response {
     let written = async {
+        ingest.authorize(&headers)?;
         let received = Received::remote_write(&headers, body).await?;
         let bytes = received.decoded_bytes();
         let decode = move || remote_write::decode(received.decompress()?);
@@ -47,6 +48,7 @@ async fn write_metrics(State(ingest): State<Ingest>, headers: HeaderMap, body: B
 
 async fn export_logs(State(ingest): State<Ingest>, headers: HeaderMap, body: Body) -> Response {
     let exported = async {
+        ingest.authorize(&headers)?;
         let received = Received::otlp(&headers, body).await?;
         let bytes = received.decoded_bytes();
         ingest
@@ -61,6 +63,7 @@ async fn export_logs(State(ingest): State<Ingest>, headers: HeaderMap, body: Bod
 
 async fn export_traces(State(ingest): State<Ingest>, headers: HeaderMap, body: Body) -> Response {
     let exported = async {
+        ingest.authorize(&headers)?;
         let received = Received::otlp(&headers, body).await?;
         let bytes = received.decoded_bytes();
         let decode = move || traces::decode(&received.decompress()?);

@@ -102,6 +102,7 @@ impl Signal {
 impl Reason {
     fn as_str(self) -> &'static str {
         match self {
+            Self::Unauthorized => "unauthorized",
             Self::Malformed => "malformed",
             Self::Unsupported => "unsupported",
             Self::TooLarge => "too_large",

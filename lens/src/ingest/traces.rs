@@ -19,6 +19,11 @@ pub(super) fn decode(body: &[u8]) -> Result<Decoded, IngestError> {
             message: "ExportTraceServiceRequest",
             source,
         })?;
+    Ok(rows(request))
+}
+
+/// The rows of a request.
+pub(super) fn rows(request: ExportTraceServiceRequest) -> Decoded {
     let mut decoded = Decoded::default();
     let mut index = 0;
     for of_resource in request.resource_spans {
@@ -34,7 +39,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Decoded, IngestError> {
             }
         }
     }
-    Ok(decoded)
+    decoded
 }
 
 fn row(

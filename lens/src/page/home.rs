@@ -24,13 +24,12 @@ pub(super) async fn page(
     let pool = state.store.readers();
     let wanted = Wanted::all(view.range, LATEST_TRACES);
     // At once: each has its own connection.
-    let (requests, latest, edges, changes) = tokio::try_join!(
-        services::request_totals(pool, view.range),
+    let ((services, requests), latest, edges, changes) = tokio::try_join!(
+        services::services(pool, view.range),
         traces::search(pool, wanted),
         query::map::edges(pool, view.range),
         query::changes::changes(pool, view.range.until_ns),
     )?;
-    let services = services::services(pool, view.range, &requests).await?;
     let content = html! {
         h1.unseen { "Overview" }
         div #overview data-live {

@@ -77,6 +77,11 @@ pub(super) fn bare(title: &str, content: &Markup) -> Markup {
     document(title, &top, &html! { main #main { (content) } })
 }
 
+/// A page without the frame, for who may not see it yet.
+pub(super) fn alone(title: &str, content: &Markup) -> Markup {
+    document(title, &html! {}, &html! { main #main { (content) } })
+}
+
 fn document(title: &str, top: &Markup, main: &Markup) -> Markup {
     html! {
         (DOCTYPE)

@@ -14,6 +14,7 @@ mod home;
 mod host;
 mod hosts;
 mod layout;
+mod login;
 mod logs;
 mod logs_context;
 mod logs_facets;
@@ -37,7 +38,7 @@ mod waterfall;
 mod waterfall_detail;
 
 use axum::Router;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::get;
 use http::HeaderValue;
@@ -46,6 +47,7 @@ use http::header::{
 };
 
 use crate::AppState;
+use crate::access::Access;
 
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; \
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -73,6 +75,19 @@ pub fn router(state: AppState) -> Router {
         .fallback(error::no_such_page)
         .layer(map_response(with_headers))
         .with_state(state)
+}
+
+/// `routes` for those who know the token, and the form that asks a browser for it.
+pub fn guarded(routes: Router, access: Access) -> Router {
+    if access.is_open() {
+        return routes;
+    }
+    let form = Router::new()
+        .route(login::PATH, get(login::overview).post(login::log_in))
+        .with_state(access.clone());
+    routes
+        .merge(form)
+        .layer(from_fn_with_state(access, login::guard))
 }
 
 async fn with_headers(mut response: Response) -> Response {

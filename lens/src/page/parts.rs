@@ -74,13 +74,22 @@ pub(super) fn status(http_status: Option<i64>, status: Status) -> Markup {
 
 /// A table of attributes; nothing when there are none.
 pub(super) fn attributes(title: &str, attributes: &Value) -> Markup {
+    linked_attributes(title, attributes, &|_, _| html! {})
+}
+
+/// The same with what `link` makes of each behind its value.
+pub(super) fn linked_attributes(
+    title: &str,
+    attributes: &Value,
+    link: &dyn Fn(&str, &Value) -> Markup,
+) -> Markup {
     let pairs = attributes.as_object().filter(|pairs| !pairs.is_empty());
     html! {
         @if let Some(pairs) = pairs {
             h4 { (title) }
             dl.attributes {
                 @for (key, value) in pairs {
-                    div { dt { (key) } dd { (text_of(value)) } }
+                    div { dt { (key) } dd { (text_of(value)) (link(key, value)) } }
                 }
             }
         }

@@ -22,9 +22,7 @@ pub(super) async fn page(
     params: Params,
 ) -> Result<Markup, PageError> {
     let view = View::read(&uri, params, &[])?;
-    let pool = state.store.readers();
-    let requests = services::request_totals(pool, view.range).await?;
-    let services = services::services(pool, view.range, &requests).await?;
+    let (services, requests) = services::services(state.store.readers(), view.range).await?;
     let content = html! {
         h1 { "Services" }
         div #services data-live {

@@ -30,29 +30,18 @@ pub(super) fn detail(view: &View, node: &Node<'_>, tree: &Tree<'_>) -> Markup {
             @if !span.status_message.is_empty() { p.failed { (span.status_message) } }
             @for event in &span.events { (event_of(event, tree.start_ns)) }
             @for link in span.links.as_array().into_iter().flatten() { (link_of(link)) }
-            (attributes(view, "Attributes", &span.attributes))
-            (attributes(view, "Resource", &span.resource))
+            (parts::linked_attributes("Attributes", &span.attributes, &|key, value| find(view, key, value)))
+            (parts::linked_attributes("Resource", &span.resource, &|key, value| find(view, key, value)))
         }
     }
 }
 
-/// A table of attributes, each with the way to the traces that have the same.
-fn attributes(view: &View, title: &str, attributes: &Value) -> Markup {
-    let pairs = attributes.as_object().filter(|pairs| !pairs.is_empty());
+/// The way to the traces that have the same attribute.
+fn find(view: &View, key: &str, value: &Value) -> Markup {
     html! {
-        @if let Some(pairs) = pairs {
-            h4 { (title) }
-            dl.attributes {
-                @for (key, value) in pairs {
-                    div { dt { (key) } dd {
-                        (parts::text_of(value))
-                        @if let Some(condition) = condition(key, value) {
-                            a.find href=(view.link("/traces").with("attribute", &condition)) data-testid="find"
-                                aria-label={ "Traces with this " (key) } { "find" }
-                        }
-                    } }
-                }
-            }
+        @if let Some(condition) = condition(key, value) {
+            a.find href=(view.link("/traces").with("attribute", &condition)) data-testid="find"
+                aria-label={ "Traces with this " (key) } { "find" }
         }
     }
 }

@@ -1,14 +1,13 @@
 //! What is different in the last minutes of a range from the hour before them: errors of a new kind, routes that became slower,
 //! services that fell silent, new versions. Without an hour before there is nothing to compare with, and nothing is said.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use opentelemetry::TraceId;
 use sqlx::SqlitePool;
 
 use super::selection::{Selection, Total};
-use super::series::{Filter, Labels};
+use super::series::Filter;
 use super::services::{self, REQUEST_DURATION, SERVICE_NAME};
 use super::time::{Range, nanoseconds};
 use super::{QueryError, ids, metrics};
@@ -23,7 +22,8 @@ const SILENT: Duration = Duration::from_secs(3 * 60);
 const FAILURES: i64 = 10_000;
 /// A 95th percentile is a step up when it is so many times what it was, and so many seconds more, of so many requests.
 const SLOWER: (f64, f64, f64) = (1.5, 0.005, 20.0);
-/// Requests are counted from the end of a series' first step on, so it is short; and each costs its reads, so it is not shorter.
+/// In the hour before, requests are counted from the end of a series' first step on, so it is short; and each costs its reads,
+/// so it is not shorter.
 const STEP: Duration = Duration::from_secs(5 * 60);
 const ROUTE: &str = "http_route";
 
@@ -167,13 +167,11 @@ async fn slower(
         return Ok(Vec::new());
     };
     let by = [SERVICE_NAME.to_owned(), ROUTE.to_owned()];
-    let mut totals: [BTreeMap<Labels, Total>; 2] = Default::default();
-    for (total, range) in totals.iter_mut().zip([before, recent]) {
-        let all = Filter::default();
-        let selection = Selection::read_from_the_end(pool, &family, &all, range, STEP).await?;
-        *total = selection.totals(&by);
-    }
-    let [before, now] = totals;
+    let all = Filter::default();
+    let read = |range| Selection::read_from_the_end(pool, &family, &all, range, STEP);
+    let before = read(before).await?.totals(&by);
+    // Only what was there in the hour before is compared, so a series that begins now is of a process that started now.
+    let now = read(recent).await?.with_all_before().totals(&by);
     let slower = now.into_iter().filter_map(|(labels, now)| {
         let was = before.get(&labels)?;
         let (before_seconds, now_seconds) = (p95(was)?, p95(&now)?);

@@ -70,7 +70,7 @@ pub enum QueryError {
 }
 
 /// Parses a JSON column. What ingest writes always parses; a file edited by hand may not.
-fn from_json<'a, T: serde::Deserialize<'a>>(
+pub(crate) fn from_json<'a, T: serde::Deserialize<'a>>(
     column: &'static str,
     text: &'a str,
 ) -> Result<T, QueryError> {
@@ -78,6 +78,6 @@ fn from_json<'a, T: serde::Deserialize<'a>>(
 }
 
 /// A list of ids as the one parameter that `json_each` unfolds; SQLite has no array parameters.
-fn json_ids(ids: impl Iterator<Item = i64>) -> String {
+pub(crate) fn json_ids(ids: impl Iterator<Item = i64>) -> String {
     serde_json::Value::from_iter(ids).to_string()
 }

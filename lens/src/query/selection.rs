@@ -21,12 +21,23 @@ const STEPS_OF_TOTALS: usize = 10;
 /// How long the last value of a gauge stands when no further one comes, as in Prometheus.
 const GAUGE_STANDS_MS: i64 = 5 * 60 * 1_000;
 
+/// Where the counting of a series began that has no sample before the range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// At zero, unless its first sample lies in the first step.
+    ZeroAfterFirstStep,
+    /// At zero.
+    Zero,
+    /// Before it was first sent.
+    Earlier,
+}
+
 /// The samples of one metric in a range.
 #[derive(Debug)]
 pub struct Selection {
     kind: Kind,
-    /// Whether a series that begins in the range began at zero.
-    begins_at_zero: bool,
+    /// What is known of a series that begins in the range.
+    beginning: Beginning,
     /// How the range is cut.
     pub steps: Steps,
     series: Vec<(Series, Vec<StepSample>)>,
@@ -140,7 +151,7 @@ impl Selection {
         let others = others.into_iter().zip(of_others);
         Ok(Self {
             kind: family.kind,
-            begins_at_zero: true,
+            beginning: Beginning::ZeroAfterFirstStep,
             steps,
             series: others.chain(buckets.into_iter().zip(of_buckets)).collect(),
         })
@@ -149,7 +160,15 @@ impl Selection {
     /// The same with series that were counting before they were first sent.
     pub fn of_a_kernel(self) -> Self {
         Self {
-            begins_at_zero: false,
+            beginning: Beginning::Earlier,
+            ..self
+        }
+    }
+
+    /// The same where older samples are stored, so that a series without one did begin in the range.
+    pub fn with_all_before(self) -> Self {
+        Self {
+            beginning: Beginning::Zero,
             ..self
         }
     }
@@ -162,7 +181,7 @@ impl Selection {
             .filter(|(series, _)| filter.matches(&series.labels));
         Self {
             kind: self.kind,
-            begins_at_zero: self.begins_at_zero,
+            beginning: self.beginning,
             steps: self.steps,
             series: series.cloned().collect(),
         }
@@ -277,7 +296,7 @@ impl Selection {
         let Steps {
             since_ms, step_ms, ..
         } = self.steps;
-        let (first_end_ms, begins_at_zero) = (self.steps.first_end_ms(), self.begins_at_zero);
+        let (first_end_ms, beginning) = (self.steps.first_end_ms(), self.beginning);
         let mut before: Option<(i64, f64)> = None;
         let mut cumulative = 0.0;
         let of = move |sample: &StepSample| {
@@ -285,7 +304,12 @@ impl Selection {
             let (amount, from_ms) = match before {
                 Some((time_ms, last)) if value >= last => (Some(value - last), time_ms),
                 Some((time_ms, _)) => (Some(value), time_ms),
-                None if sample.step_end_ms <= first_end_ms || !begins_at_zero => (None, since_ms),
+                None if beginning == Beginning::Earlier => (None, since_ms),
+                None if beginning == Beginning::ZeroAfterFirstStep
+                    && sample.step_end_ms <= first_end_ms =>
+                {
+                    (None, since_ms)
+                }
                 None => (Some(value), sample.time_ms - step_ms),
             };
             before = Some((sample.time_ms, value));

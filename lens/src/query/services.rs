@@ -58,12 +58,12 @@ pub struct Service {
 /// Where something was seen last: name, namespace, instance, nanoseconds.
 type Sighting = (String, String, String, i64);
 
-/// The services seen in the range, by name.
+/// The services seen in the range, by name, and the durations of all their requests.
 pub async fn services(
     pool: &SqlitePool,
     range: Range,
-    requests: &Selection,
-) -> Result<Vec<Service>, QueryError> {
+) -> Result<(Vec<Service>, Selection), QueryError> {
+    let durations = request_totals(pool, range).await?;
     let mut by_name: BTreeMap<String, (String, BTreeSet<String>, i64)> = BTreeMap::new();
     for (name, namespace, instance, seen_ns) in sightings(pool, range).await? {
         let seen = by_name.entry(name).or_default();
@@ -75,7 +75,7 @@ pub async fn services(
         }
         seen.2 = seen.2.max(seen_ns);
     }
-    let requests = requests_by(requests, &[SERVICE_NAME]);
+    let requests = requests_by(&durations, &[SERVICE_NAME]);
     let services = by_name
         .into_iter()
         .map(|(name, (namespace, instances, seen_ns))| Service {
@@ -89,7 +89,7 @@ pub async fn services(
             last_seen: rfc3339(seen_ns),
             last_seen_ns: seen_ns,
         });
-    Ok(services.collect())
+    Ok((services.collect(), durations))
 }
 
 /// The names of the services seen in the range.

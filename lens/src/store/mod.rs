@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use open::StoreError;
+pub use open::{StoreError, read};
 pub use writer::WriteError;
 
 use crate::model::Batch;

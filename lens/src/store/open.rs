@@ -49,6 +49,12 @@ pub enum StoreError {
         /// Process id of the other, as it wrote it.
         pid: String,
     },
+    /// There is nothing to read.
+    #[error("there is no database {path}; set LENS_DATA to the file of a lens that ran")]
+    Missing {
+        /// The database file.
+        path: PathBuf,
+    },
     /// The file is something else.
     #[error("{path} is not a database of lens; set LENS_DATA to another file")]
     NotLens {
@@ -77,6 +83,37 @@ pub enum StoreError {
     },
 }
 
+/// Opens a database to read from it, beside a lens that may run on it.
+pub async fn read(path: &Path) -> Result<SqlitePool, StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Missing {
+            path: path.to_owned(),
+        });
+    }
+    let options = options(path).read_only(true);
+    check_is_lens(path, options.clone()).await?;
+    readers(options).await.map_err(|source| StoreError::Open {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+async fn readers(options: SqliteConnectOptions) -> sqlx::Result<SqlitePool> {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .connect_with(options.pragma("cache_size", format!("-{READER_CACHE_KIB}")))
+        .await
+}
+
+/// Foreign keys off: they would be checked at each row, and deleting a resource would scan all spans and logs.
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(false)
+        .disable_statement_logging()
+}
+
 /// The connections to a database that is this process's alone.
 pub(super) struct Opened {
     pub(super) writer: SqliteConnection,
@@ -91,12 +128,7 @@ pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
         path: path.to_owned(),
         source,
     };
-    // Foreign keys off: they would be checked at each row, and deleting a resource would scan all spans and logs.
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(Duration::from_secs(5))
-        .foreign_keys(false)
-        .disable_statement_logging();
+    let options = options(path);
     if std::fs::metadata(path).is_ok_and(|file| file.len() > 0) {
         check_is_lens(path, options.clone().read_only(true)).await?;
     }
@@ -119,15 +151,7 @@ pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
             path: path.to_owned(),
             source,
         })?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .connect_with(
-            options
-                .read_only(true)
-                .pragma("cache_size", format!("-{READER_CACHE_KIB}")),
-        )
-        .await
-        .map_err(failed)?;
+    let readers = readers(options.read_only(true)).await.map_err(failed)?;
     Ok(Opened {
         writer,
         readers,

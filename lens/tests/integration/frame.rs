@@ -256,12 +256,18 @@ async fn every_page_is_accessible_in_both_themes_wide_and_narrow() {
     let compare = format!("/traces/compare?a={first}&b={last}");
     let lens = SeededLens::start(batch).await;
     let empty = SeededLens::start(Batch::default()).await;
+    let log: i64 = sqlx::query_scalar("SELECT max(id) FROM logs")
+        .fetch_one(lens.store.readers())
+        .await
+        .unwrap();
     let addresses: Vec<String> = PAGES
         .iter()
         .map(|page| format!("{}{page}", lens.origin))
         .chain([
             format!("{}{trace}", lens.origin),
             format!("{}{compare}", lens.origin),
+            format!("{}/logs/{log}", lens.origin),
+            format!("{}/logs/{log}?limit=2", lens.origin),
         ])
         .chain(
             [

@@ -201,6 +201,61 @@ async fn a_slower_route_is_found_at_every_time_of_the_hour() {
 }
 
 #[tokio::test]
+async fn a_route_that_is_slower_since_a_restart_is_found_whenever_that_was() {
+    for minutes_ago in [9, 7, 3] {
+        let now_ms = now_ns() / 1_000_000;
+        let restart_ms = now_ms - minutes_ago * MINUTE_MS;
+        let of = |instance, samples: &[(i64, Vec<f64>)]| {
+            let labels = [
+                ("service_name", "auth"),
+                ("http_route", "/login/"),
+                ("service_instance_id", instance),
+            ];
+            histogram(
+                "http_server_request_duration_seconds",
+                &labels,
+                &["0.1", "0.5", "1"],
+                samples,
+            )
+        };
+        let before = of(
+            "before",
+            &[
+                (now_ms - 50 * MINUTE_MS, vec![0.0, 0.0, 0.0, 0.0]),
+                (now_ms - 30 * MINUTE_MS, vec![100.0, 100.0, 100.0, 100.0]),
+                (restart_ms - 5_000, vec![100.0, 100.0, 100.0, 100.0]),
+            ],
+        );
+        // All in its first minute, between 0.5 and 1 s; nobody asked anything afterwards.
+        let after = of(
+            "after",
+            &[
+                (restart_ms + 50_000, vec![0.0, 0.0, 40.0, 40.0]),
+                (now_ms - 1_000, vec![0.0, 0.0, 40.0, 40.0]),
+            ],
+        );
+        let lens = SeededLens::start(Batch {
+            series: [before, after].concat(),
+            ..Batch::default()
+        })
+        .await;
+        let found = changes(lens.store.readers(), now_ms * 1_000_000)
+            .await
+            .unwrap();
+        let [
+            Change::Slower {
+                route, now_seconds, ..
+            },
+        ] = &found[..]
+        else {
+            panic!("{minutes_ago} minutes ago: {found:?}")
+        };
+        assert_eq!(route, "/login/");
+        assert!((now_seconds - 0.975).abs() < 1e-9, "{now_seconds}");
+    }
+}
+
+#[tokio::test]
 async fn a_slower_route_a_silent_service_and_a_new_version_are_changes() {
     let now_ns = now_ns();
     let now_ms = now_ns / 1_000_000;

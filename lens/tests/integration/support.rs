@@ -77,6 +77,7 @@ pub(crate) fn config(folder: &Path) -> Config {
         listen: any,
         ingest_http: any,
         ingest_grpc: any,
+        token_file: None,
         data: folder.join("lens.db"),
         retention: Duration::from_secs(24 * 3600),
         max_bytes: 1 << 30,
