@@ -111,7 +111,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Logs(options) => logs::run(&options).await?,
         Command::Load(options) => load::run(options).await?,
-        Command::Doctor(options) => doctor::run(&options).await?,
+        Command::Doctor(options) => doctor::run(*options).await?,
         Command::Lens(options) => lens::run(options).await?,
         Command::Otelcol(options) => otelcol::run(options).await?,
         Command::Completion(options) => completion::run(&options, Cli::command())?,

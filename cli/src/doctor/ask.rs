@@ -1,10 +1,12 @@
 //! One question to an HTTP API: what came back, how long it took, and how far the other clock is from ours.
 //!
-//! An answer is read whole, and waited for no longer than [`TIMEOUT`]. Passwords in a URL are used and never shown.
+//! An answer is read whole, and waited for no longer than [`TIMEOUT`]. A URL may say who asks: a user and a
+//! password, or a bearer token as a password without a user. They are used and never shown.
 
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::{RequestBuilder, StatusCode, Url, header};
+use percent_encoding::percent_decode_str;
+use reqwest::{Client, RequestBuilder, StatusCode, Url, header};
 use serde_json::Value;
 
 /// Longer than a busy store takes, and far shorter than a person waits.
@@ -86,8 +88,8 @@ impl Answer {
 }
 
 /// Proxies of the environment are not used, and redirections not followed: they lead away from what is asked for.
-pub(super) fn client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
+pub(super) fn client() -> reqwest::Result<Client> {
+    Client::builder()
         .timeout(TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -140,6 +142,24 @@ fn clock_ahead(date: &str, now: SystemTime) -> Option<i64> {
     (ahead.abs() > CLOCK_TOLERANCE_SECONDS).then_some(ahead.round() as i64)
 }
 
+/// Makes who asks at this address the bearer of a token.
+pub(super) fn set_token(url: &mut Url, token: &str) {
+    // Only an address without a host has no place for it.
+    let _ = url.set_username("");
+    let _ = url.set_password(Some(token));
+}
+
+/// A question to this address, by the bearer of the token in it if there is one.
+pub(super) fn get(client: &Client, mut url: Url) -> RequestBuilder {
+    let token = url.password().filter(|_| url.username().is_empty());
+    let Some(token) = token.map(|token| percent_decode_str(token).decode_utf8_lossy().into_owned())
+    else {
+        return client.get(url);
+    };
+    let _ = url.set_password(None);
+    client.get(url).bearer_auth(token)
+}
+
 /// The address below `base`, which may have a path of its own.
 pub(super) fn below(base: &Url, path: &str, query: &[(&str, &str)]) -> Url {
     let mut url = base.clone();
@@ -184,6 +204,17 @@ mod tests {
         assert_eq!(clock_ahead(date, at(90)), Some(-90));
         assert_eq!(clock_ahead(date, at(4)), None);
         assert_eq!(clock_ahead("yesterday", at(0)), None);
+    }
+
+    #[test]
+    fn a_token_in_an_address_is_sent_as_it_was_and_not_shown() {
+        let mut url = Url::parse("http://127.0.0.1:3000/").unwrap();
+        set_token(&mut url, "a/b+c=%:@");
+        assert_eq!(shown("GET", &url), "GET http://127.0.0.1:3000/");
+        let request = get(&client().unwrap(), below(&url, "/api/traces", &[]));
+        let request = request.build().unwrap();
+        assert_eq!(request.url().as_str(), "http://127.0.0.1:3000/api/traces");
+        assert_eq!(request.headers()[header::AUTHORIZATION], "Bearer a/b+c=%:@");
     }
 
     #[test]

@@ -80,6 +80,9 @@ pub(super) fn store_away(signal: &Signal<'_>, error: Option<&NoAnswer>) -> Strin
     let store = signal.store_name;
     let option = store.to_lowercase();
     match error {
+        Some(error) if error.is_unauthorized() && store == "lens" => {
+            "give the file with lens's token with --lens-token-file".to_owned()
+        }
         Some(error) if error.is_unauthorized() => {
             format!("say who asks: --{option} http://USER:PASSWORD@HOST:PORT")
         }

@@ -60,12 +60,15 @@ impl DoctorError {
 }
 
 /// Follows one request and reports; an error when a hop is broken.
-pub(crate) async fn run(options: &Options) -> Result<(), DoctorError> {
+pub(crate) async fn run(mut options: Options) -> Result<(), DoctorError> {
     let token = secret(options.token_file.as_deref(), "--token-file")?;
     let password = secret(
         options.grafana_password_file.as_deref(),
         "--grafana-password-file",
     )?;
+    if let Some(token) = secret(options.lens_token_file.as_deref(), "--lens-token-file")? {
+        ask::set_token(&mut options.addresses.lens, &token);
+    }
     let client = ask::client()?;
     let stores = Stores {
         metrics: options.metric_store(),
@@ -75,7 +78,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), DoctorError> {
     let step = Step::start("following one request");
     let report = examine(
         &client,
-        options,
+        &options,
         &stores,
         token.as_deref(),
         password.as_deref(),

@@ -42,6 +42,9 @@ pub(crate) struct Options {
         env = "OTEL_EXPORTER_OTLP_BEARER_TOKEN_FILE"
     )]
     pub(super) token_file: Option<PathBuf>,
+    /// File with the token of lens, and nothing else in it
+    #[arg(long, value_name = "FILE", env = "LENS_TOKEN_FILE")]
+    pub(super) lens_token_file: Option<PathBuf>,
     /// File with the password of Grafana's user `admin`
     #[arg(long, value_name = "FILE", env = "GRAFANA_PASSWORD_FILE")]
     pub(super) grafana_password_file: Option<PathBuf>,
@@ -61,7 +64,7 @@ pub(super) struct Addresses {
     pub(super) otlp_http: Url,
     /// The page and API of lens
     #[arg(long, value_name = "URL", env = "LENS_LISTEN", value_parser = url, default_value = "127.0.0.1:3000")]
-    lens: Url,
+    pub(super) lens: Url,
     /// Prometheus
     #[arg(long, value_name = "URL", env = "PROMETHEUS_URL", value_parser = url, default_value = "127.0.0.1:9090")]
     prometheus: Url,

@@ -16,7 +16,7 @@ use std::{
 
 use reqwest::{Client, Url};
 
-use super::ask::{Answer, NoAnswer, ask, shown, without_password};
+use super::ask::{self, Answer, NoAnswer, ask, shown, without_password};
 
 /// How far back counters are read, to know what they were before the request.
 const BEFORE: Duration = Duration::from_secs(120);
@@ -254,7 +254,7 @@ async fn get<T>(
 ) -> Asked<T> {
     let question = shown("GET", &url);
     // Tempo answers protobuf to who does not say.
-    let request = client.get(url).header("accept", "application/json");
+    let request = ask::get(client, url).header("accept", "application/json");
     match ask(request).await {
         Ok(answer) => Asked {
             question,
