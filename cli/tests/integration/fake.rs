@@ -16,7 +16,7 @@ use std::{
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{server, write_script};
+use crate::{copy_executable, server, write_script};
 
 /// A folder with a copy of `trivium`, the stand-ins beside it, and a clone with two backend files.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ impl Installation {
         let installation = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        fs::copy(env!("CARGO_BIN_EXE_trivium"), installation.path("trivium")).unwrap();
+        let trivium = Path::new(env!("CARGO_BIN_EXE_trivium"));
+        copy_executable(trivium, &installation.path("trivium"));
         for (program, name) in [
             ("trivium-lens", "lens"),
             ("otelcol", "otelcol"),
