@@ -7,7 +7,6 @@ mod retention;
 mod rows;
 mod writer;
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +35,7 @@ pub struct StoreConfig {
 pub struct Store {
     readers: sqlx::SqlitePool,
     writer: writer::Writer,
-    _lock: Arc<File>,
+    _lock: Arc<open::Lock>,
 }
 
 impl Store {

@@ -118,8 +118,19 @@ fn options(path: &Path) -> SqliteConnectOptions {
 pub(super) struct Opened {
     pub(super) writer: SqliteConnection,
     pub(super) readers: SqlitePool,
-    /// Held as long as the database is in use; the system releases it at any end of the process.
-    pub(super) lock: File,
+    pub(super) lock: Lock,
+}
+
+/// Held as long as the database is in use; the system releases it at any end of the process.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Not left to the closing: a child that another thread is just starting may have the file open too, until it
+    /// executes its program.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
 }
 
 pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
@@ -161,7 +172,7 @@ pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
 
 /// Takes the lock beside the database. Not on the database itself: SQLite's own locks are of the kind that vanish when any
 /// descriptor of the file is closed.
-fn lock(database: &Path) -> Result<File, StoreError> {
+fn lock(database: &Path) -> Result<Lock, StoreError> {
     let mut path = database.as_os_str().to_owned();
     path.push(".lock");
     let path = PathBuf::from(path);
@@ -190,7 +201,7 @@ fn lock(database: &Path) -> Result<File, StoreError> {
     }
     file.set_len(0).map_err(failed)?;
     writeln!(file, "{}", std::process::id()).map_err(failed)?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 async fn check_is_lens(path: &Path, options: SqliteConnectOptions) -> Result<(), StoreError> {
