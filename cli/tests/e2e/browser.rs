@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use fantoccini::{Client, Locator};
+use fantoccini::{
+    Client, Locator,
+    actions::{InputSource, MouseActions, PointerAction},
+    elements::Element,
+};
 
 use crate::{
     client::App,
@@ -64,6 +68,20 @@ async fn click_topmost(client: &Client, selector: &str) {
     top.last().unwrap().click().await.unwrap();
 }
 
+async fn point_at_topmost(client: &Client, selector: &str) -> Element {
+    let top = client.find_all(Locator::Css(selector)).await.unwrap();
+    let top = top.last().unwrap().clone();
+    let to = PointerAction::MoveToElement {
+        element: top.clone(),
+        duration: None,
+        x: 0.0,
+        y: 0.0,
+    };
+    let mouse = MouseActions::new("mouse".to_owned()).then(to);
+    client.perform_actions(mouse).await.unwrap();
+    top
+}
+
 async fn count(client: &Client, selector: &str) -> usize {
     client.find_all(Locator::Css(selector)).await.unwrap().len()
 }
@@ -91,9 +109,18 @@ async fn from_a_dot_to_its_trace_to_its_logs_and_back_to_the_metric() {
         find(&client, "[data-testid=service]").await;
         picture(&client, "overview.png").await;
 
+        let pipeline = lens.url(&format!("/pipeline{range}"));
+        client.goto(&pipeline).await.unwrap();
+        find(&client, "h1").await;
+        picture(&client, "pipeline.png").await;
+
         let service = lens.url(&format!("/services/auth{range}"));
         client.goto(&service).await.unwrap();
         find(&client, "[data-testid=exemplar]").await;
+        let dot = point_at_topmost(&client, "[data-testid=exemplar]").await;
+        let opens = dot.attr("data-trace-id").await.unwrap().unwrap();
+        let tooltip = find(&client, ".tooltip").await.text().await.unwrap();
+        assert!(tooltip.ends_with(&format!("trace {opens}")), "{tooltip}");
         picture(&client, "service.png").await;
 
         let logins = lens.url("/services/auth?route=/login/");
