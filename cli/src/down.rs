@@ -22,6 +22,9 @@ use crate::{
 /// Longer than `trivium up` takes when each part is killed at its deadline.
 const DEADLINE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(25);
+/// How long the folder may be locked by a process that is gone: by one that ends just now, or that has not yet written its id
+/// over that of the last.
+const CHANGE: Duration = Duration::from_secs(1);
 
 /// `trivium down`
 #[derive(Debug, Args)]
@@ -69,7 +72,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), DownError> {
 
 /// Says whether there was anything to stop.
 async fn stop(state: &StateDir) -> Result<bool, DownError> {
-    let deadline = Instant::now() + DEADLINE;
+    let started = Instant::now();
     let mut asked: Option<Asked> = None;
     loop {
         let pid = match state.clone().lock() {
@@ -84,8 +87,14 @@ async fn stop(state: &StateDir) -> Result<bool, DownError> {
             Err(error) => return Err(error.into()),
         };
         match (&asked, pid.parse()) {
-            (None, Ok(pid)) => asked = Some(Asked::now(pid)?),
-            (Some(asked), _) if Instant::now() > deadline => {
+            (None, Ok(pid)) => match Asked::now(pid) {
+                Err(DownError::Look {
+                    source: ProcError::NotFound(_),
+                    ..
+                }) if started.elapsed() < CHANGE => {}
+                now => asked = Some(now?),
+            },
+            (Some(asked), _) if started.elapsed() > DEADLINE => {
                 return Err(DownError::Deaf { pid: asked.pid });
             }
             // It has locked the folder and not yet written who it is.
@@ -140,4 +149,38 @@ fn terminate(name: &str, process: ProcessId, signal: Signal) -> Result<(), DownE
         pid: process.pid,
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, process::Command};
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[tokio::test]
+    async fn a_stack_that_ends_by_itself_meanwhile_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = ["down", "--state-dir", folder.path().to_str().unwrap()];
+        let state = Line::parse_from(arguments).options.state.locate().unwrap();
+        let mut child = Command::new("true").spawn().unwrap();
+        let gone = child.id();
+        child.wait().unwrap();
+
+        let locked = state.clone().lock().unwrap();
+        fs::write(folder.path().join("lock"), gone.to_string()).unwrap();
+        let unlock = async {
+            tokio::time::sleep(4 * POLL).await;
+            drop(locked);
+        };
+        let (stopped, ()) = tokio::join!(stop(&state), unlock);
+        assert!(!stopped.unwrap());
+    }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use trivium_lens::command::Cli;
 use trivium_lens::config::Config;
 use trivium_lens::server::Lens;
@@ -31,27 +31,49 @@ fn main() -> ExitCode {
 }
 
 async fn start(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
-    match &cli.command {
-        Some(command) => Ok(command.run(&cli.config.store()).await?),
-        None => run(&cli.config).await,
+    let stop = StopSignals::listen()?;
+    let Some(command) = &cli.command else {
+        return run(&cli.config, stop).await;
+    };
+    let store = cli.config.store();
+    tokio::select! {
+        done = command.run(&store) => Ok(done?),
+        // What is dropped here removes the file that it had begun.
+        () = stop.first() => Err("stopped before the end".into()),
     }
 }
 
-async fn run(config: &Config) -> Result<(), Box<dyn std::error::Error>> {
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn first(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn run(config: &Config, stop: StopSignals) -> Result<(), Box<dyn std::error::Error>> {
     let telemetry = Telemetry::builder("trivium-lens")
         .version(env!("CARGO_PKG_VERSION"))
         .namespace("trivium")
         .init()?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let lens = Lens::start(config).await?;
     eprintln!("trivium-lens page http://{}", lens.page);
     eprintln!("trivium-lens ingest http://{}", lens.ingest_http);
     eprintln!("trivium-lens ingest grpc http://{}", lens.ingest_grpc);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    stop.first().await;
     lens.stop().await;
     // The Collector may have ended before; what it does not take then is lost, and is no failure of lens.
     if let Err(error) = telemetry.shutdown().await {

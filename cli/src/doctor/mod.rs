@@ -85,11 +85,10 @@ pub(crate) async fn run(mut options: Options) -> Result<(), DoctorError> {
     )
     .await;
     drop(step);
-    let (mut out, is_terminal) = (io::stdout().lock(), io::stdout().is_terminal());
     if options.json {
-        report.write_json(&mut out)?;
+        report.write_json(&mut io::stdout())?;
     } else {
-        report.write_text(&mut out, is_terminal)?;
+        report.write_text(&mut anstream::stdout(), io::stdout().is_terminal())?;
     }
     match report.first_broken {
         Some(place) => Err(DoctorError::Broken(place)),

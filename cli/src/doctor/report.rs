@@ -6,9 +6,11 @@
 
 use std::io::{self, Write};
 
+use anstyle::Style;
 use serde::Serialize;
 
 use super::hop::{Hop, Place, State};
+use crate::color::{BAD, DIM, GOOD, paint};
 
 /// The whole run.
 #[derive(Debug, Serialize)]
@@ -41,7 +43,7 @@ impl Report {
         writeln!(out, "{json}")
     }
 
-    /// With ticks and colours in a terminal, with words elsewhere.
+    /// With ticks and colours for a terminal, with words elsewhere.
     pub(super) fn write_text(&self, out: &mut impl Write, is_terminal: bool) -> io::Result<()> {
         let Where {
             metrics,
@@ -63,12 +65,9 @@ impl Report {
                 hop.came_back
             )?;
             if !hop.asked.is_empty() {
-                let (dim, normal) = if is_terminal {
-                    ("\x1b[2m", "\x1b[0m")
-                } else {
-                    ("", "")
-                };
-                writeln!(out, "        {dim}asked  {}{normal}", hop.asked)?;
+                let asked = format!("asked  {}", hop.asked);
+                let style = if is_terminal { DIM } else { Style::new() };
+                writeln!(out, "        {}", paint(style, asked))?;
             }
             if let Some(fix) = &hop.fix {
                 writeln!(out, "        fix    {fix}")?;
@@ -90,14 +89,16 @@ impl Report {
     }
 }
 
-fn sign(state: State, is_terminal: bool) -> &'static str {
-    match (state, is_terminal) {
-        (State::Well, true) => "\x1b[32m✓\x1b[0m",
-        (State::Broken, true) => "\x1b[31m✗\x1b[0m",
-        (State::Unknown, true) => "\x1b[2m–\x1b[0m",
-        (State::Well, false) => "ok     ",
-        (State::Broken, false) => "BROKEN ",
-        (State::Unknown, false) => "unknown",
+fn sign(state: State, is_terminal: bool) -> String {
+    let (style, tick, word) = match state {
+        State::Well => (GOOD, "✓", "ok"),
+        State::Broken => (BAD, "✗", "BROKEN"),
+        State::Unknown => (DIM, "–", "unknown"),
+    };
+    if is_terminal {
+        paint(style, tick)
+    } else {
+        format!("{word:7}")
     }
 }
 

@@ -63,6 +63,11 @@ pub(crate) enum OptionError {
     )]
     Target(Url),
     #[error(
+        "--target: a user or a password in it would stand in the report and in each span; leave them out, each user of the load \
+         signs up and logs in"
+    )]
+    TargetCredentials,
+    #[error(
         "--traces-url {0}: {{trace_id}} is missing; write it where the id of a trace belongs, like http://127.0.0.1:3000/traces/{{trace_id}}"
     )]
     TracesUrl(String),
@@ -72,6 +77,9 @@ pub(crate) enum OptionError {
 
 impl Options {
     pub(super) fn target(&self) -> Result<Url, OptionError> {
+        if !self.target.username().is_empty() || self.target.password().is_some() {
+            return Err(OptionError::TargetCredentials);
+        }
         match self.target.scheme() {
             "http" => Ok(self.target.clone()),
             _ => Err(OptionError::Target(self.target.clone())),
@@ -130,6 +138,19 @@ mod tests {
             (7, 10.0, Duration::from_secs(90), Some(12.5))
         );
         assert_eq!(options("").plan(), Scenario::Normal.plan());
+    }
+
+    #[test]
+    fn a_password_in_the_target_is_refused_and_not_shown() {
+        for target in ["http://:secret@127.0.0.1:8000", "https://secret@127.0.0.1"] {
+            let options = options(&format!("--target {target}"));
+            let error = options.target().unwrap_err().to_string();
+            assert!(
+                error.starts_with("--target: a user or a password"),
+                "{error}"
+            );
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

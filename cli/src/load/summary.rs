@@ -5,10 +5,9 @@
 
 use std::{
     io::{self, Write},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use jiff::Timestamp;
 use reqwest::Url;
 use serde::Serialize;
 
@@ -19,6 +18,7 @@ use super::{
     threshold::Verdict,
     timeline::{Point, Timeline},
 };
+use crate::state::rfc3339;
 
 /// Where the curve of latencies has its points: from the median to one request in ten thousand.
 const CURVE: [f64; 19] = [
@@ -154,7 +154,7 @@ impl Summary {
             spawn_rate: plan.spawn_rate,
             due_rate: plan.rate,
             unsent: plan.rate.map(|_| stats.unsent),
-            ended_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            ended_at: rfc3339::text(SystemTime::now()),
             duration_seconds: elapsed.as_secs_f64(),
             requests: stats.all.requests,
             failures: stats.all.failures,

@@ -68,16 +68,17 @@ impl Followed {
     /// What was not shown of the file before it was emptied.
     fn print_before(&self, shown: u64, out: &mut impl Write) -> Result<(), LogsError> {
         let path = up::before(&self.path);
-        let open = || {
+        let open = || -> io::Result<File> {
             let mut before = File::open(&path)?;
             before.seek(SeekFrom::Start(shown))?;
             Ok(before)
         };
-        let mut before = open().map_err(|source| LogsError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        copy(&mut before, &path, out)
+        match open() {
+            Ok(mut before) => copy(&mut before, &path, out),
+            // It was emptied by somebody else.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(LogsError::Read { path, source }),
+        }
     }
 }
 
@@ -123,6 +124,14 @@ mod tests {
         fs::write(&followed.path, "").unwrap();
         append(&followed, "3\n");
         assert_eq!(new(&mut followed), "two\n3\n");
+    }
+
+    #[test]
+    fn a_file_that_somebody_emptied_is_followed_on() {
+        let (_folder, mut followed) = shown("one\n");
+        fs::write(&followed.path, "").unwrap();
+        append(&followed, "2\n");
+        assert_eq!(new(&mut followed), "2\n");
     }
 
     #[test]

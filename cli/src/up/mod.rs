@@ -22,7 +22,7 @@ use std::{
     env,
     future::pending,
     io,
-    path::PathBuf,
+    path::{self, PathBuf},
     process,
     time::{Instant, SystemTime},
 };
@@ -171,8 +171,7 @@ async fn serve(
         is_ready: false,
         backends: options.backends.clone(),
         agent_config: HAS_AGENT.then(|| folder.agent_config()),
-        // lens inherits it, and has this working folder.
-        lens_token_file: env::var_os("LENS_TOKEN_FILE").map(|file| folder.data().join(file)),
+        lens_token_file: lens_token_file(),
         parts: Vec::new(),
     };
     state.remember(&record)?;
@@ -219,6 +218,12 @@ async fn serve(
     }
 }
 
+/// As seen from here, for the parts have another working folder. That an empty name is none, lens says.
+fn lens_token_file() -> Option<PathBuf> {
+    let file = PathBuf::from(env::var_os("LENS_TOKEN_FILE")?);
+    Some(path::absolute(&file).unwrap_or(file))
+}
+
 /// Starts part after part, each noted in `record` before it is waited for.
 async fn start(
     options: &Options,
@@ -248,6 +253,7 @@ async fn start(
         programs: &programs,
         collector: &collector,
         agent_config: &agent_config,
+        lens_token_file: record.lens_token_file.as_deref(),
         data: folder.data(),
     };
     for part in stack.parts() {

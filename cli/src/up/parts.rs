@@ -47,6 +47,8 @@ pub(super) struct Stack<'a> {
     pub(super) programs: &'a Programs,
     pub(super) collector: &'a Path,
     pub(super) agent_config: &'a Path,
+    /// The file with the token of lens, where there is one.
+    pub(super) lens_token_file: Option<&'a Path>,
     /// Folder of databases and queues.
     pub(super) data: PathBuf,
 }
@@ -78,6 +80,7 @@ impl Stack<'_> {
             ("LENS_INGEST_GRPC", text(&listen.ingest_grpc)),
             ("LENS_DATA", self.data.join("lens.db").into()),
         ]);
+        environment.extend(self.lens_token());
         Part {
             name: "lens",
             program,
@@ -109,6 +112,7 @@ impl Stack<'_> {
                 ("LENS_LOGS", text(&at(&ingest, "/otlp"))),
                 ("LENS_TRACES", text(&reachable(listen.ingest_grpc))),
             ]);
+            environment.extend(self.lens_token());
         }
         let health = url(listen.health);
         Part {
@@ -171,6 +175,11 @@ impl Stack<'_> {
             .collect();
         environment.push(("OTEL_EXPORTER_OTLP_ENDPOINT", self.otlp_grpc().into()));
         environment
+    }
+
+    fn lens_token(&self) -> Option<(&'static str, OsString)> {
+        self.lens_token_file
+            .map(|file| ("LENS_TOKEN_FILE", file.into()))
     }
 
     fn otlp_grpc(&self) -> String {

@@ -135,8 +135,9 @@ async fn listen(name: &str, folder: &Path, address: &str) {
     let listener = tokio::net::TcpListener::bind(address).await.unwrap();
     note(folder, &format!("{name} started"));
     let requests = folder.join(format!("{name}.requests"));
-    let token = env::var("LENS_TOKEN_FILE").map(|file| fs::read_to_string(file).unwrap());
-    let wanted = token.ok().map(|token| format!("Bearer {token}"));
+    let token_file = env::var("LENS_TOKEN_FILE").ok();
+    let token_file = token_file.filter(|_| name == "lens");
+    let wanted = token_file.map(|file| format!("Bearer {}", fs::read_to_string(file).unwrap()));
     tokio::spawn(server::serve(
         listener,
         Arc::new(move |seen| {

@@ -1,10 +1,12 @@
-//! `trivium up` where a program is not beside it.
+//! `trivium up` where a program is not beside it, and `trivium lens`, which becomes the program lens.
 
 use std::fs;
 
 use crate::{
+    background::run,
     failure,
     fake::Installation,
+    success,
     up::{Running, up},
     write_script,
 };
@@ -50,4 +52,25 @@ fn a_missing_cargo_says_what_to_do() {
         "{error}"
     );
     assert!(error.contains("https://rustup.rs"), "{error}");
+}
+
+#[test]
+fn lens_gets_its_own_options_and_is_asked_for_help_on_them() {
+    let installation = Installation::new();
+    write_script(
+        &installation.path("trivium-lens"),
+        "#!/bin/sh\necho \"$LENS_DATA $*\"\n",
+    );
+    let root = installation.path("clone").display().to_string();
+    let database = installation.path("state/data/lens.db");
+    for arguments in [
+        &["export", "--from", "-1h", "a.jsonl"][..],
+        &["export", "--help"],
+        &["import", "a.jsonl", "b.jsonl"],
+    ] {
+        let line = [&["lens", "--root", &root], arguments].concat();
+        let said = success(&run(&installation, &line));
+        let expected = format!("{} {}\n", database.display(), arguments.join(" "));
+        assert_eq!(said, expected);
+    }
 }

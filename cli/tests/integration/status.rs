@@ -155,6 +155,23 @@ fn without_lens_the_parts_are_told_and_why_they_have_no_counts() {
 }
 
 #[test]
+fn the_token_of_lens_in_a_file_named_from_the_working_folder_reaches_all_who_need_it() {
+    let installation = Installation::new();
+    std::fs::write(installation.path("token"), "0123456789abcdef").unwrap();
+    let mut command = up(&installation);
+    command.current_dir(installation.path(""));
+    command.env("LENS_TOKEN_FILE", "token");
+    let background = Background::of(&installation, command);
+    let file = installation.path("token").display().to_string();
+    for part in ["lens", "otelcol"] {
+        assert_eq!(installation.settings(part)["LENS_TOKEN_FILE"], file);
+    }
+    let (code, json) = status_json(&background);
+    assert_eq!(code, Some(0));
+    assert_eq!(part(&json, "lens")["counts"]["accepted"], 1180.0);
+}
+
+#[test]
 fn a_lens_that_wants_a_token_gets_the_one_it_was_started_with() {
     let installation = Installation::new();
     let file = installation.path("token");

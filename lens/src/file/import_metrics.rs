@@ -114,7 +114,11 @@ impl Rows {
     }
 
     fn histogram(&mut self, name: &str, resource: &Labels, point: &HistogramDataPoint) {
-        if point.bucket_counts.len() != point.explicit_bounds.len() + 1 {
+        let total = point
+            .bucket_counts
+            .iter()
+            .try_fold(0_u64, |sum, count| sum.checked_add(*count));
+        if point.bucket_counts.len() != point.explicit_bounds.len() + 1 || total.is_none() {
             self.left_out += 1;
             return;
         }
@@ -256,4 +260,37 @@ fn as_f64(value: i64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "Prometheus has no other number")]
 fn count_f64(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::metrics::v1::{Histogram, ScopeMetrics};
+
+    use super::*;
+
+    #[test]
+    fn a_histogram_whose_counts_no_number_holds_is_left_out() {
+        let point = HistogramDataPoint {
+            bucket_counts: vec![u64::MAX, 1],
+            explicit_bounds: vec![1.0],
+            ..HistogramDataPoint::default()
+        };
+        let histogram = Histogram {
+            data_points: vec![point],
+            aggregation_temporality: AggregationTemporality::Cumulative as i32,
+        };
+        let metric = Metric {
+            data: Some(Data::Histogram(histogram)),
+            ..Metric::default()
+        };
+        let read = rows(vec![ResourceMetrics {
+            scope_metrics: vec![ScopeMetrics {
+                metrics: vec![metric],
+                ..ScopeMetrics::default()
+            }],
+            ..ResourceMetrics::default()
+        }]);
+        assert_eq!(read.left_out, 1);
+        assert!(read.into_series().is_empty());
+    }
 }

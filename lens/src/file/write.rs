@@ -61,9 +61,16 @@ impl Lines {
             leave_out_absent(&mut request);
             serde_json::to_writer(&mut *file, &request)
         };
-        encode().map_err(|source| FileError::Encode {
-            path: self.path.clone(),
-            source,
+        let encoded = encode();
+        encoded.map_err(|source| match source.io_error_kind() {
+            Some(_) => FileError::Output {
+                path: self.path.clone(),
+                source: source.into(),
+            },
+            None => FileError::Encode {
+                path: self.path.clone(),
+                source,
+            },
         })?;
         file.write_all(b"\n").map_err(|source| FileError::Output {
             path: self.path.clone(),

@@ -1,9 +1,11 @@
 //! `trivium-lens export` and `import`, by the program itself: what one lens had, another has.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::Duration;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use trivium_lens::model::{Batch, LogRecord, Sample, SeriesRows, Span};
 use trivium_lens::store::{Store, StoreConfig};
@@ -422,6 +424,31 @@ async fn a_program_s_own_names_become_those_of_the_collector() {
     std::fs::write(&file, format!("{line}\n")).unwrap();
     let said = done(&lens(&database, &["import", file.to_str().unwrap()]));
     assert!(said.contains("2 were left out: "), "{said}");
+}
+
+#[tokio::test]
+async fn an_export_that_is_stopped_leaves_no_file() {
+    let now_ns = now_ns();
+    let (_, logs) = trace_and_logs(now_ns);
+    let from = Running::with(Batch {
+        logs: logs.into_iter().cycle().take(50_000).collect(),
+        ..Batch::default()
+    })
+    .await;
+    let file = from.folder.path().join("f.jsonl");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trivium-lens"));
+    command.env("LENS_DATA", from.database());
+    command.args(["export", "--from", "1h"]).arg(&file);
+    let export = command.stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !file.exists() {
+        assert!(Instant::now() < deadline, "no file");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    kill(Pid::from_raw(export.id().cast_signed()), Signal::SIGINT).unwrap();
+    let said = failed(&export.wait_with_output().unwrap());
+    assert!(said.contains("stopped before the end"), "{said}");
+    assert!(!file.exists());
 }
 
 #[tokio::test]

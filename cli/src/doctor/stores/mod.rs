@@ -15,6 +15,7 @@ use std::{
 };
 
 use reqwest::{Client, Url};
+use serde_json::Value;
 
 use super::ask::{self, Answer, NoAnswer, ask, shown, without_password};
 
@@ -267,6 +268,11 @@ async fn get<T>(
             answer: Err(error),
         },
     }
+}
+
+/// The items of a JSON array; of anything else none.
+fn items(list: &Value) -> &[Value] {
+    list.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// The number of seconds and milliseconds since 1970, as Prometheus takes a time.

@@ -10,7 +10,7 @@ use std::{
 use reqwest::Url;
 use serde_json::Value;
 
-use super::{Counter, Series, unix_seconds};
+use super::{Counter, Series, items, unix_seconds};
 use crate::doctor::ask::{Answer, NoAnswer, below};
 
 const NAME: &str = "Prometheus";
@@ -124,8 +124,4 @@ fn data(answer: &Answer) -> Result<Value, NoAnswer> {
         });
     }
     Ok(json["data"].take())
-}
-
-fn items(list: &Value) -> &[Value] {
-    list.as_array().map(Vec::as_slice).unwrap_or_default()
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use reqwest::{StatusCode, Url};
-use serde_json::Value;
 
+use super::items;
 use crate::doctor::ask::{Answer, NoAnswer, below};
 
 pub(super) fn url(base: &Url, trace_id: &str) -> Url {
@@ -23,8 +23,4 @@ pub(super) fn services(answer: &Answer) -> Result<BTreeSet<String>, NoAnswer> {
     let names = attributes.filter(|attribute| attribute["key"] == "service.name");
     let names = names.filter_map(|name| name["value"]["stringValue"].as_str());
     Ok(names.map(str::to_owned).collect())
-}
-
-fn items(list: &Value) -> &[Value] {
-    list.as_array().map(Vec::as_slice).unwrap_or_default()
 }
