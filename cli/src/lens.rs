@@ -24,7 +24,7 @@ pub(crate) struct Options {
     task: Task,
 }
 
-/// That program's own commands; its `--help` too.
+/// `--help` after one of them is the program lens's, which knows the arguments.
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Write what is stored of a range of time to a file of OTLP in JSON; the stack may run

@@ -79,6 +79,12 @@ impl Export {
             since_ns: self.from,
             until_ns: self.to.unwrap_or_else(time::now_ns),
         };
+        if range.since_ns > range.until_ns {
+            return Err(FileError::Backwards {
+                from: time::rfc3339(range.since_ns),
+                to: time::rfc3339(range.until_ns),
+            });
+        }
         let Exported {
             spans,
             logs,
@@ -120,12 +126,16 @@ fn told(imported: &Imported, config: &StoreConfig) -> String {
         samples,
         exemplars,
         left_out,
+        without_request,
         oldest_sample_ms,
     } = imported;
     let mut told = format!(
         "{spans} spans, {logs} log records, {samples} samples, {exemplars} exemplars; what was stored already ({known_logs} log \
          records) is not stored again"
     );
+    if *without_request > 0 {
+        told += &format!("; lines without spans, log records or metrics: {without_request}");
+    }
     if *left_out > 0 {
         told += &format!(
             "; {left_out} were left out: summaries, exponential histograms, deltas, or without a valid id or time"

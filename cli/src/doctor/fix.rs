@@ -35,7 +35,8 @@ pub(super) fn nothing_exported(is_token_wanted: bool) -> String {
 pub(super) fn not_accepted(error: &NoAnswer) -> &'static str {
     match error {
         NoAnswer::Refused => {
-            "start the Collector (`trivium up`), or say where its OTLP/HTTP receiver is with --otlp-http"
+            "start the Collector (`trivium up`; where `trivium status` shows other parts up, `trivium down` first), or say where \
+             its OTLP/HTTP receiver is with --otlp-http"
         }
         error if error.is_unauthorized() => {
             "the token is missing or wrong: give the file with the Collector's with --token-file, and to every program with \

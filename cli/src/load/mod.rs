@@ -87,6 +87,9 @@ pub(crate) async fn run(options: Options) -> Result<(), LoadError> {
     let links = options.links()?;
     let plan = options.plan();
     let reports = ReportFile::all(&options.report)?;
+    for report in &reports {
+        report.check_folder()?;
+    }
     reach(&target).await?;
 
     let telemetry = Telemetry::builder("trivium-load")

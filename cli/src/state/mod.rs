@@ -63,11 +63,20 @@ pub(crate) enum StateError {
         source: serde_json::Error,
     },
     #[error(
-        "`trivium up` already runs as process {pid} with the state folder {}: stop it with `trivium down`, or choose \
-         another folder with --state-dir",
-        path.display()
+        "`trivium up` already runs{} with the state folder {}: stop it with `trivium down`, or choose another folder with \
+         --state-dir",
+        as_process(pid), path.display()
     )]
     Locked { path: PathBuf, pid: String },
+}
+
+/// Of one that has just begun the number is not written yet.
+fn as_process(pid: &str) -> String {
+    if pid.is_empty() {
+        String::new()
+    } else {
+        format!(" as process {pid}")
+    }
 }
 
 impl FolderChoice {
@@ -223,6 +232,18 @@ mod tests {
         );
         drop(first);
         at(folder.path().to_owned()).lock().unwrap();
+    }
+
+    #[test]
+    fn a_second_start_is_refused_also_before_the_first_has_written_its_pid() {
+        let folder = tempfile::tempdir().unwrap();
+        let _first = at(folder.path().to_owned()).lock().unwrap();
+        fs::write(folder.path().join("lock"), "").unwrap();
+        let error = at(folder.path().to_owned()).lock().unwrap_err().to_string();
+        assert!(
+            error.starts_with("`trivium up` already runs with the state folder "),
+            "{error}"
+        );
     }
 
     #[test]

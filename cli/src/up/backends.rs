@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The backend that runs on this machine as a part of the stack.
-const LENS: &str = "lens";
+pub(super) const LENS: &str = "lens";
 
 /// At least one backend file that exists.
 #[derive(Debug)]

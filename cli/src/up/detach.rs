@@ -70,7 +70,7 @@ pub(super) async fn run(options: &Options) -> Result<(), DetachError> {
     let state = options.state.locate()?;
     if let Some(record) = ready(&state)?.filter(|record| record.process.is_alive()) {
         let headline = format!(
-            "Trivium is up already, as process {} since {}. Nothing was started. {}`trivium down` stops it.",
+            "Trivium is up already, as process {} since {}. Nothing was started or changed. {}`trivium down` stops it.",
             record.process.pid,
             rfc3339::text(record.since),
             missing(&record)

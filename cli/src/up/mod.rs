@@ -11,6 +11,7 @@ mod backends;
 mod detach;
 mod group;
 mod holder;
+mod lens_token;
 mod listen;
 mod output;
 mod parts;
@@ -22,7 +23,7 @@ use std::{
     env,
     future::pending,
     io,
-    path::{self, PathBuf},
+    path::PathBuf,
     process,
     time::{Instant, SystemTime},
 };
@@ -43,6 +44,7 @@ use backends::{BackendError, Backends};
 use detach::DetachError;
 use group::{Group, PartError};
 pub(crate) use group::{KILLED, STOP_DEADLINE};
+use lens_token::TokenError;
 use listen::{Listen, ListenError};
 pub(crate) use output::before;
 use parts::Stack;
@@ -97,6 +99,7 @@ pub(crate) enum UpError {
     OwnProcess(procfs::ProcError),
     Root(#[from] RootError),
     Backend(#[from] BackendError),
+    Token(#[from] TokenError),
     Logs(#[from] LogsError),
     Listen(#[from] ListenError),
     Program(#[from] ProgramError),
@@ -165,13 +168,15 @@ async fn serve(
     let started = Instant::now();
     let is_in_background = detach::is_in_background();
     let folder = state.folder();
+    let has_lens = options.backends.iter().any(|name| name == backends::LENS);
+    let lens_token_file = lens_token::file(env::var_os("LENS_TOKEN_FILE").filter(|_| has_lens))?;
     let mut record = Record {
         process: ProcessId::now(process::id()).map_err(UpError::OwnProcess)?,
         since: SystemTime::now(),
         is_ready: false,
         backends: options.backends.clone(),
         agent_config: HAS_AGENT.then(|| folder.agent_config()),
-        lens_token_file: lens_token_file(),
+        lens_token_file,
         parts: Vec::new(),
     };
     state.remember(&record)?;
@@ -216,12 +221,6 @@ async fn serve(
             never = &mut beside => match never {},
         }
     }
-}
-
-/// As seen from here, for the parts have another working folder. That an empty name is none, lens says.
-fn lens_token_file() -> Option<PathBuf> {
-    let file = PathBuf::from(env::var_os("LENS_TOKEN_FILE")?);
-    Some(path::absolute(&file).unwrap_or(file))
 }
 
 /// Starts part after part, each noted in `record` before it is waited for.

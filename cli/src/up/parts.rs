@@ -177,6 +177,7 @@ impl Stack<'_> {
         environment
     }
 
+    /// Over the inherited one, which may be relative to a folder that is not a part's.
     fn lens_token(&self) -> Option<(&'static str, OsString)> {
         self.lens_token_file
             .map(|file| ("LENS_TOKEN_FILE", file.into()))

@@ -85,6 +85,22 @@ async fn links_follow_a_template() {
     );
 }
 
+#[test]
+fn a_report_in_a_folder_that_is_not_there_is_refused_before_the_load() {
+    let mut command = trivium();
+    command.args(["load", "--target", "http://127.0.0.1:1"]);
+    let error = failure(
+        &command
+            .args(["--report", "no/such/a.html"])
+            .output()
+            .unwrap(),
+    );
+    assert!(
+        error.contains("cannot write the report no/such/a.html: "),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn what_cannot_be_used_is_refused_before_the_load() {
     for (arguments, part) in [

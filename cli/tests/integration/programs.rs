@@ -1,6 +1,6 @@
 //! `trivium up` where a program is not beside it, and `trivium lens`, which becomes the program lens.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use crate::{
     background::run,
@@ -40,6 +40,30 @@ fn a_missing_program_is_built_with_cargo_in_the_clone() {
     let options = "build --release --message-format=json-render-diagnostics -p trivium-app";
     assert_eq!(run, format!("{} {options}\n", clone.display()));
     assert!(installation.journal().contains(&"app started".to_owned()));
+}
+
+#[test]
+fn the_arguments_of_lens_are_its_own_also_help() {
+    let installation = Installation::new();
+    write_script(
+        &installation.path("trivium-lens"),
+        "#!/bin/sh\necho \"$LENS_DATA $*\"\n",
+    );
+    let state = installation.path("state");
+    let lens = |arguments: &[&str]| {
+        let mut command = Command::new(installation.path("trivium"));
+        command.arg("lens").args(arguments);
+        command.arg("--help");
+        command.env("TRIVIUM_ROOT", installation.path("clone"));
+        success(&command.env("TRIVIUM_STATE_DIR", &state).output().unwrap())
+    };
+    let data = state.join("data/lens.db");
+    for arguments in [&["export"][..], &["import"], &["export", "--from", "-1h"]] {
+        let said = lens(arguments);
+        let expected = format!("{} {} --help\n", data.display(), arguments.join(" "));
+        assert_eq!(said, expected);
+    }
+    assert!(lens(&[]).contains("Usage: trivium lens "));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     background::{Background, run},
+    failure,
     fake::Installation,
     success, until,
     up::{part, up},
@@ -196,6 +197,36 @@ fn a_lens_that_wants_a_token_gets_the_one_it_was_started_with() {
         file.display()
     );
     assert!(text.contains(&remark), "{text}");
+}
+
+#[test]
+fn a_token_file_is_looked_for_where_up_was_started() {
+    let installation = Installation::new();
+    std::fs::write(installation.path("token"), "0123456789abcdef").unwrap();
+    let start = |working_folder: &str| {
+        let mut command = up(&installation);
+        command.current_dir(installation.path(working_folder));
+        command.args(["--root".into(), installation.path("clone")]);
+        command.env("LENS_TOKEN_FILE", "token");
+        command
+    };
+    let background = Background::of(&installation, start(""));
+    let token = installation.path("token");
+    for part in ["lens", "otelcol"] {
+        let settings = installation.settings(part);
+        assert_eq!(settings["LENS_TOKEN_FILE"], token.to_str().unwrap());
+    }
+    assert_eq!(status_json(&background).0, Some(0));
+    drop(background);
+
+    let error = failure(&start("clone").output().unwrap());
+    assert!(
+        error.contains("LENS_TOKEN_FILE: cannot read token: "),
+        "{error}"
+    );
+    let mut with_another_backend = start("clone");
+    with_another_backend.args(["--backends", "lgtm"]);
+    drop(Background::of(&installation, with_another_backend));
 }
 
 #[test]

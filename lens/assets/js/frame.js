@@ -24,6 +24,10 @@ function switchTheme() {
 }
 
 whenRead(() => {
+  // On a narrow screen the sections scroll; that of the page is in sight.
+  const current = document.querySelector(".sections a[aria-current]");
+  const beyond = current ? current.getBoundingClientRect().right - current.parentElement.getBoundingClientRect().right : 0;
+  if (beyond > 0) current.parentElement.scrollLeft += beyond;
   const menus = () => document.querySelectorAll("details.time[open]");
   const keys = document.getElementById("keys");
   const search = document.querySelector(".search input[type=search]");

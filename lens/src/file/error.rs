@@ -18,6 +18,14 @@ pub enum FileError {
     /// The database could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// A range that ends before it begins.
+    #[error("--from, {from}, is after --to, {to}; give --from the earlier one")]
+    Backwards {
+        /// In RFC 3339.
+        from: String,
+        /// Likewise.
+        to: String,
+    },
     /// The file to write is there.
     #[error("{path} exists; name another file, or remove it first")]
     Exists {

@@ -40,6 +40,8 @@ pub struct Imported {
     pub exemplars: u64,
     /// Spans and data points that lens cannot store.
     pub left_out: u64,
+    /// Lines of JSON in which there is nothing that lens knows: of another kind of file, or of a signal it has not.
+    pub without_request: u64,
     /// The oldest sample, in milliseconds since the Unix epoch.
     pub oldest_sample_ms: Option<i64>,
 }
@@ -89,6 +91,10 @@ pub async fn import(store: &Store, path: &Path) -> Result<Imported, FileError> {
             line,
             source,
         })?;
+        if read.is_empty() {
+            imported.without_request += 1;
+            continue;
+        }
         let mut batch = batch(read, &mut imported);
         let known = known_logs(store.readers(), &batch.logs, last_log).await?;
         let before = batch.logs.len();
@@ -97,6 +103,14 @@ pub async fn import(store: &Store, path: &Path) -> Result<Imported, FileError> {
         store.write(batch).await?;
     }
     Ok(imported)
+}
+
+impl Line {
+    fn is_empty(&self) -> bool {
+        self.resource_spans.is_empty()
+            && self.resource_logs.is_empty()
+            && self.resource_metrics.is_empty()
+    }
 }
 
 fn batch(line: Line, imported: &mut Imported) -> Batch {

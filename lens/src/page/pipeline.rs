@@ -142,15 +142,17 @@ fn card(view: &View, name: &str, hops: &[&Hop], seconds: f64) -> Markup {
                 @let sum = |number: fn(&Hop) -> Option<f64>| hops.iter().filter_map(|hop| number(hop)).reduce(|a, b| a + b);
                 @let lost: f64 = hops.iter().map(|hop| hop.lost()).sum();
                 @let through = sum(|hop| hop.counts.sent).or(sum(|hop| hop.counts.accepted));
-                div.flow {
+                @let waits = waiting(hops);
+                // What is of no one signal is only what waits, and mostly nothing does.
+                @if signal.is_some() || !waits.0.is_empty() { div.flow {
                     span.signal { (signal.map_or("in hand", |signal| signal.name())) }
                     @if let Some(through) = through { b { (format::rate(through / seconds)) } }
                     @if lost > 0.0 { span.failed { (items(lost)) " lost" } }
                     @if let Some(refused) = sum(|hop| hop.counts.refused).filter(|refused| *refused > 0.0 && lost == 0.0) {
                         span.refused { (items(refused)) " refused" }
                     }
-                    (waiting(hops))
-                }
+                    (waits)
+                } }
             }
         }
     }

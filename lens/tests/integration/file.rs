@@ -466,6 +466,30 @@ async fn what_cannot_be_read_is_named_with_the_fix() {
 }
 
 #[tokio::test]
+async fn a_range_that_ends_before_it_begins_writes_no_file() {
+    let from = Running::with(Batch::default()).await;
+    let file = from.folder.path().join("out.jsonl");
+    let arguments = ["export", "--from", "-1h", "--to", "-2h"];
+    let arguments = [&arguments[..], &[file.to_str().unwrap()]].concat();
+    let said = failed(&lens(&from.database(), &arguments));
+    assert!(said.contains("give --from the earlier one"), "{said}");
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn lines_of_another_kind_of_file_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("lens.db");
+    let file = folder.path().join("in.jsonl");
+    std::fs::write(&file, "{\"a\": 1}\n{\"resourceLogs\": [{}]}\n{}\n").unwrap();
+    let said = done(&lens(&database, &["import", file.to_str().unwrap()]));
+    assert!(
+        said.contains("; lines without spans, log records or metrics: 2\n"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn metrics_older_than_the_retention_are_said_to_go() {
     let end_ns = now_ns() - 26 * 3600 * SECOND_NS;
     let from = Running::with(Batch::default()).await;

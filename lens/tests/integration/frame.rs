@@ -5,7 +5,7 @@ use std::time::Duration;
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
-use trivium_lens::model::{Batch, Span};
+use trivium_lens::model::{Batch, LogRecord, Span};
 
 use crate::axe;
 use crate::sample;
@@ -164,6 +164,54 @@ async fn the_theme_that_was_chosen_stays() {
             chosen
         );
         assert_eq!(run(&client, ground).await, after);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_narrow_screen_the_section_of_the_page_is_in_sight() {
+    let lens = SeededLens::start(a_little()).await;
+    let origin = lens.origin.clone();
+    with_browser(async move |client| {
+        client.set_window_size(400, 900).await.unwrap();
+        client.goto(&format!("{origin}/containers")).await.unwrap();
+        let script = "const current = document.querySelector('.sections a[aria-current]'); \
+                      const sight = current.parentElement.getBoundingClientRect(); \
+                      const its = current.getBoundingClientRect(); \
+                      return its.left >= sight.left && its.right <= sight.right + 1";
+        until(&client, script, &true.into()).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_colour_of_each_level_is_that_of_its_bars() {
+    let lens = SeededLens::start(Batch::default()).await;
+    let resource = resource("auth", "a");
+    let logs = [9, 13, 17].map(|severity| LogRecord {
+        severity,
+        ..log_record(&resource, now_ns(), "a line")
+    });
+    let batch = Batch {
+        logs: logs.into(),
+        ..Batch::default()
+    };
+    lens.store.write(batch).await.unwrap();
+    let origin = lens.origin.clone();
+    with_browser(async move |client| {
+        client.goto(&format!("{origin}/logs")).await.unwrap();
+        for level in ["info", "warn", "error"] {
+            let colour = |what: &str, of: &str| {
+                format!(
+                    "return getComputedStyle(document.querySelector('{what}.bar.{level}')).{of}"
+                )
+            };
+            let bar = run(&client, &colour("rect", "fill")).await;
+            assert_eq!(
+                run(&client, &colour(".swatch", "backgroundColor")).await,
+                bar
+            );
+        }
     })
     .await;
 }

@@ -235,6 +235,21 @@ async fn the_page_says_where_something_was_lost() {
 }
 
 #[tokio::test]
+async fn the_card_of_a_hop_tells_what_waits_only_when_something_does() {
+    let behind = SeededLens::start(hops()).await;
+    assert!(behind.text("/pipeline?since=5m").await.contains("in hand"));
+    let labels = [("host_name", "web-1"), ("source", "files")];
+    let idle = SeededLens::start(Batch {
+        series: vec![sent("trivium_agent_lag_bytes", &labels, [0.0; 3])],
+        ..Batch::default()
+    })
+    .await;
+    let page = idle.text("/pipeline?since=5m").await;
+    assert!(page.contains("data-testid=\"hop\""), "{page}");
+    assert!(!page.contains("in hand"), "{page}");
+}
+
+#[tokio::test]
 async fn a_hop_that_fell_silent_has_counts_and_no_queue() {
     let now_ms = Timestamp::now().as_millisecond();
     let labels = [

@@ -54,6 +54,20 @@ impl ReportFile {
         &self.path
     }
 
+    /// Before the load, which may take long.
+    pub(super) fn check_folder(&self) -> Result<(), ReportError> {
+        let folder = self.path.parent().filter(|path| *path != Path::new(""));
+        let found = fs::metadata(folder.unwrap_or(Path::new(".")));
+        let result = found.and_then(|found| match found.is_dir() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        });
+        result.map_err(|source| ReportError {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     pub(super) fn write(&self, summary: &Summary) -> Result<(), ReportError> {
         let error = |source| ReportError {
             path: self.path.clone(),
