@@ -24,3 +24,4 @@ mod stack;
 #[path = "../e2e/start.rs"]
 #[allow(dead_code, reason = "no agent runs here")]
 mod start;
+mod token;

@@ -65,11 +65,23 @@ impl Stack {
         files: &[&str],
         configure: impl FnOnce(&mut Command, &Path, &Ingest),
     ) -> Option<Self> {
+        Self::start_with_token(files, None, configure).await
+    }
+
+    /// The same with a lens that wants the token in this file.
+    pub(crate) async fn start_with_token(
+        files: &[&str],
+        lens_token_file: Option<&Path>,
+        configure: impl FnOnce(&mut Command, &Path, &Ingest),
+    ) -> Option<Self> {
         let otelcol = collector()?;
         let folder = tempfile::tempdir().unwrap();
         let [lens, http, grpc, otlp_grpc, otlp_http, health] = free();
         let ingest = Ingest { http, grpc };
-        let lens_part = start::lens(folder.path(), lens, http, grpc).await;
+        let lens_part = start::lens_with(folder.path(), lens, http, grpc, |command| {
+            command.envs(lens_token_file.map(|file| ("LENS_TOKEN_FILE", file)));
+        })
+        .await;
         let mut command = Command::new(otelcol);
         for file in ["config.yaml"].iter().chain(files) {
             command
@@ -85,7 +97,8 @@ impl Stack {
             .env("OTELCOL_SELF_METRICS_INTERVAL_MS", "1000")
             .env("LENS_REMOTE_WRITE", format!("http://{http}/api/v1/write"))
             .env("LENS_LOGS", format!("http://{http}/otlp"))
-            .env("LENS_TRACES", grpc.to_string());
+            .env("LENS_TRACES", grpc.to_string())
+            .envs(lens_token_file.map(|file| ("LENS_TOKEN_FILE", file)));
         configure(&mut command, folder.path(), &ingest);
         let part = Part::start(&mut command, folder.path(), "otelcol");
         let otelcol_part = ready(part, format!("http://{health}/")).await;

@@ -14,6 +14,17 @@ pub(crate) async fn lens(
     ingest_http: SocketAddr,
     ingest_grpc: SocketAddr,
 ) -> Part {
+    lens_with(folder, listen, ingest_http, ingest_grpc, |_| {}).await
+}
+
+/// The same; `more` sets what else it needs.
+pub(crate) async fn lens_with(
+    folder: &Path,
+    listen: SocketAddr,
+    ingest_http: SocketAddr,
+    ingest_grpc: SocketAddr,
+    more: impl FnOnce(&mut Command),
+) -> Part {
     let mut command = Command::new(program("trivium-lens"));
     command
         .env("LENS_LISTEN", listen.to_string())
@@ -21,6 +32,7 @@ pub(crate) async fn lens(
         .env("LENS_INGEST_GRPC", ingest_grpc.to_string())
         .env("LENS_DATA", folder.join("lens.db"))
         .env("OTEL_SDK_DISABLED", "true");
+    more(&mut command);
     let part = Part::start(&mut command, folder, "lens");
     ready(part, format!("http://{listen}/readyz")).await
 }
