@@ -68,18 +68,35 @@ async fn click_topmost(client: &Client, selector: &str) {
     top.last().unwrap().click().await.unwrap();
 }
 
-async fn point_at_topmost(client: &Client, selector: &str) -> Element {
-    let top = client.find_all(Locator::Css(selector)).await.unwrap();
-    let top = top.last().unwrap().clone();
+/// The place in the document of the highest exemplar that no other one covers.
+const SLOWEST: &str = r#"
+    const dots = [...document.querySelectorAll("[data-testid=exemplar]")];
+    const middle = (dot) => {
+        const box = dot.getBoundingClientRect();
+        return [box.left + box.width / 2, box.top + box.height / 2];
+    };
+    const bare = dots.filter((dot) => dot.contains(document.elementFromPoint(...middle(dot))));
+    bare.sort((one, other) => middle(one)[1] - middle(other)[1]);
+    return dots.indexOf(bare[0]);
+"#;
+
+/// Moves the pointer to the slowest exemplar of the page.
+async fn point_at_slowest(client: &Client) -> Element {
+    let place = client.execute(SLOWEST, Vec::new()).await.unwrap();
+    let place = usize::try_from(place.as_u64().unwrap()).unwrap();
+    let dots = client
+        .find_all(Locator::Css("[data-testid=exemplar]"))
+        .await;
+    let dot = dots.unwrap()[place].clone();
     let to = PointerAction::MoveToElement {
-        element: top.clone(),
+        element: dot.clone(),
         duration: None,
         x: 0.0,
         y: 0.0,
     };
     let mouse = MouseActions::new("mouse".to_owned()).then(to);
     client.perform_actions(mouse).await.unwrap();
-    top
+    dot
 }
 
 async fn count(client: &Client, selector: &str) -> usize {
@@ -117,7 +134,7 @@ async fn from_a_dot_to_its_trace_to_its_logs_and_back_to_the_metric() {
         let service = lens.url(&format!("/services/auth{range}"));
         client.goto(&service).await.unwrap();
         find(&client, "[data-testid=exemplar]").await;
-        let dot = point_at_topmost(&client, "[data-testid=exemplar]").await;
+        let dot = point_at_slowest(&client).await;
         let opens = dot.attr("data-trace-id").await.unwrap().unwrap();
         let tooltip = find(&client, ".tooltip").await.text().await.unwrap();
         assert!(tooltip.ends_with(&format!("trace {opens}")), "{tooltip}");

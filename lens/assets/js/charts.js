@@ -20,7 +20,7 @@ function showTooltip(mark) {
   tooltip.textContent = mark.dataset.title;
   document.body.append(tooltip);
   const at = mark.getBoundingClientRect();
-  const left = Math.min(Math.max(8, at.left + at.width / 2 - tooltip.offsetWidth / 2), innerWidth - tooltip.offsetWidth - 8);
+  const left = Math.min(Math.max(8, at.left + at.width / 2 - tooltip.offsetWidth / 2), document.documentElement.clientWidth - tooltip.offsetWidth - 8);
   const above = at.top - tooltip.offsetHeight - 6;
   tooltip.style.left = `${left}px`;
   tooltip.style.top = `${above > 0 ? above : at.bottom + 6}px`;
