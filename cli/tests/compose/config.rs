@@ -262,6 +262,23 @@ fn the_collector_gets_the_backend_s_file_and_the_token_and_with_the_override_tls
 }
 
 #[test]
+fn another_backend_takes_its_variables_from_the_shell_and_starts_no_store() {
+    let setup = Setup::new();
+    let variables = [
+        ("BACKENDS", "otlp"),
+        ("OTLP_ENDPOINT", "http://backend:4318"),
+    ];
+    let Some(services) = setup.services(&[], &variables) else {
+        return;
+    };
+    let names: Vec<_> = services.keys().collect();
+    assert_eq!(names, ["agent", "app", "otelcol"]);
+    let environment = &services["otelcol"]["environment"];
+    assert_eq!(environment["OTLP_ENDPOINT"], "http://backend:4318");
+    assert_eq!(environment["OTLP_HEADERS"], Value::Null);
+}
+
+#[test]
 fn one_retention_holds_for_logs_traces_and_lens() {
     let setup = Setup::new();
     let variables = [("COMPOSE_PROFILES", "lens,lgtm"), ("RETENTION", "48h")];
