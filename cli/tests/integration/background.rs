@@ -92,6 +92,22 @@ pub(crate) fn run(installation: &Installation, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+/// That each part was stopped before what it sends to, and that no process and no port is left.
+#[track_caller]
+fn assert_stopped_in_order(installation: &Installation, state: &Value, pids: &[u64]) {
+    let order = [
+        "app stopped",
+        "agent stopped",
+        "otelcol stopped",
+        "lens stopped",
+    ];
+    assert_eq!(installation.journal()[4..], order);
+    assert!(!pids.iter().any(|pid| is_alive(*pid)), "{pids:?}");
+    for port in ports(state) {
+        assert!(TcpStream::connect(&port).is_err(), "{port}");
+    }
+}
+
 /// Of those that nobody has waited for there is an entry, but nothing runs.
 fn is_alive(pid: u64) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -131,17 +147,7 @@ fn it_returns_when_all_is_ready_and_down_leaves_no_process_and_no_port() {
 
     let down = success(&background.run(&["down"]));
     assert_eq!(down, "Trivium is down.\n");
-    let order = [
-        "app stopped",
-        "agent stopped",
-        "otelcol stopped",
-        "lens stopped",
-    ];
-    assert_eq!(installation.journal()[4..], order);
-    assert!(!pids.iter().any(|pid| is_alive(*pid)), "{pids:?}");
-    for port in ports(&state) {
-        assert!(TcpStream::connect(&port).is_err(), "{port}");
-    }
+    assert_stopped_in_order(&installation, &state, &pids);
     assert!(!installation.path("state/state.json").exists());
 
     let again = success(&background.run(&["down"]));
@@ -291,16 +297,6 @@ fn after_kill_9_of_up_a_new_one_refuses_and_down_stops_the_parts() {
         .map(|(name, _)| name)
         .collect();
     assert_eq!(stopped, ["app", "agent", "otelcol", "lens"]);
-    let order = [
-        "app stopped",
-        "agent stopped",
-        "otelcol stopped",
-        "lens stopped",
-    ];
-    assert_eq!(installation.journal()[4..], order);
-    assert!(!pids.iter().any(|pid| is_alive(*pid)), "{pids:?}");
-    for port in ports(&state) {
-        assert!(TcpStream::connect(&port).is_err(), "{port}");
-    }
+    assert_stopped_in_order(&installation, &state, &pids);
     Background::start(&installation);
 }
