@@ -27,7 +27,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = positive)]
     spawn_rate: Option<f64>,
     /// How long the run takes, like 90s or 5m
-    #[arg(long, value_name = "T", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "T", value_parser = lasting)]
     duration: Option<Duration>,
     /// Open model: so many requests per second are due, however slow the target is; each waits for a user that is free
     #[arg(long, value_name = "R", value_parser = positive)]
@@ -106,6 +106,13 @@ impl Options {
     }
 }
 
+fn lasting(text: &str) -> Result<Duration, &'static str> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("give a time with a unit, like 90s or 5m"),
+    }
+}
+
 fn positive(text: &str) -> Result<f64, &'static str> {
     match text.parse() {
         Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),
@@ -138,6 +145,15 @@ mod tests {
             (7, 10.0, Duration::from_secs(90), Some(12.5))
         );
         assert_eq!(options("").plan(), Scenario::Normal.plan());
+    }
+
+    #[test]
+    fn a_duration_is_a_time_with_a_unit_and_not_none() {
+        for text in ["0s", "abc", "5"] {
+            let error = lasting(text).unwrap_err();
+            assert_eq!(error, "give a time with a unit, like 90s or 5m", "{text}");
+        }
+        assert_eq!(lasting("1m 30s"), Ok(Duration::from_secs(90)));
     }
 
     #[test]
