@@ -18,6 +18,7 @@ mod otelcol;
 mod process;
 mod progress;
 mod root;
+mod secret;
 mod signals;
 mod state;
 mod status;

@@ -17,7 +17,6 @@ mod signal;
 mod stores;
 
 use std::{
-    fs,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -163,13 +162,14 @@ fn clocks(marked: &Marked, delivery: &Delivery, seen: &Evidence) -> Vec<Clock> {
     wrong.collect()
 }
 
-/// What a file holds, without the line's end that an editor adds.
+/// The secret in the file that this option names, if it names one.
 fn secret(path: Option<&Path>, option: &'static str) -> Result<Option<String>, DoctorError> {
-    let Some(path) = path else { return Ok(None) };
-    let text = fs::read_to_string(path).map_err(|source| DoctorError::Secret {
-        path: path.to_owned(),
-        option,
-        source,
-    })?;
-    Ok(Some(text.trim_end().to_owned()))
+    let secret = path.map(|path| {
+        crate::secret::read(path).map_err(|source| DoctorError::Secret {
+            path: path.to_owned(),
+            option,
+            source,
+        })
+    });
+    secret.transpose()
 }

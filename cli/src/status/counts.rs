@@ -4,11 +4,14 @@
 //! exporters; the agent and lens are one hop each. A part's numbers are the sums over its hops and signals, and a lag is that
 //! of the hop farthest behind. What other programs and other agents send through this stack counts where it passes.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Record, rfc3339};
+use crate::{
+    secret,
+    state::{Record, rfc3339},
+};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The `service.name` of the app.
@@ -91,8 +94,8 @@ pub(super) async fn fetch(record: &Record) -> reqwest::Result<Result<Vec<Hop>, N
     let url = format!("{page}api/pipeline?since={}", rfc3339::text(record.since));
     let mut request = http.get(&url);
     if let Some(path) = &record.lens_token_file {
-        match fs::read_to_string(path) {
-            Ok(token) => request = request.bearer_auth(token.trim_end()),
+        match secret::read(path) {
+            Ok(token) => request = request.bearer_auth(token),
             Err(error) => {
                 let (path, reason) = (path.clone(), error.to_string());
                 return Ok(Err(NoCounts::Token { path, reason }));

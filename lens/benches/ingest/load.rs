@@ -160,7 +160,7 @@ fn scope() -> InstrumentationScope {
 /// As random as real ids, so that the indexes are hit at random places.
 fn ids(n: u64) -> (Vec<u8>, Vec<u8>) {
     let mix = |n: u64| {
-        (n + 1)
+        n.wrapping_add(1)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             .rotate_left(31)
             .wrapping_mul(0xbf58_476d_1ce4_e5b9)

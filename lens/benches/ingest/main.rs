@@ -7,6 +7,8 @@
 #![expect(clippy::print_stdout, reason = "a table is what it is for")]
 
 mod load;
+#[path = "../process/mod.rs"]
+mod process;
 mod receiver;
 
 use std::sync::Arc;

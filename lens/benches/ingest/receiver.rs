@@ -1,7 +1,7 @@
 //! The lens that is measured: its process, what it uses, and what is in its database at the end.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Child;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -9,7 +9,7 @@ use procfs::process::Process;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use crate::Failure;
+use crate::{Failure, process};
 
 pub(crate) struct Receiver {
     child: Child,
@@ -32,27 +32,10 @@ pub(crate) struct Stored {
 impl Receiver {
     pub(crate) fn start(max_bytes: &str) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
-        let mut child = Command::new(env!("CARGO_BIN_EXE_trivium-lens"))
-            .env("LENS_LISTEN", "127.0.0.1:0")
-            .env("LENS_INGEST_HTTP", "127.0.0.1:0")
-            .env("LENS_INGEST_GRPC", "127.0.0.1:0")
-            .env("LENS_DATA", folder.path().join("lens.db"))
-            .env("LENS_MAX_BYTES", max_bytes)
-            .env("OTEL_SDK_DISABLED", "true")
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let stderr = child.stderr.take().ok_or("lens has no stderr")?;
-        let mut lines = BufReader::new(stderr).lines();
-        let mut address = || {
-            let line = lines.next().ok_or("lens did not start")??;
-            let address = line
-                .rsplit_once("http://")
-                .ok_or("lens did not print an address")?
-                .1
-                .to_owned();
-            Ok::<_, Failure>(address)
-        };
-        let (_page, ingest_http, ingest_grpc) = (address()?, address()?, address()?);
+        let program = Path::new(env!("CARGO_BIN_EXE_trivium-lens"));
+        let (child, addresses) = process::start(program, folder.path(), max_bytes)?;
+        let [_page, ingest_http, ingest_grpc] =
+            addresses.map(|url| url.trim_start_matches("http://").to_owned());
         Ok(Self {
             child,
             folder,

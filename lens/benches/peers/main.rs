@@ -10,6 +10,8 @@ mod ask;
 mod feed;
 mod otlp;
 mod pages;
+#[path = "../process/mod.rs"]
+mod process;
 mod remote_write;
 mod shape;
 mod subject;

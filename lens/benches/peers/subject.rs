@@ -2,7 +2,6 @@
 //! with it, otherwise as it comes.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use procfs::process::Process;
 
-use crate::Failure;
+use crate::{Failure, process};
 
 /// How long a program has, after the last acknowledgement, to do what it put off.
 pub(crate) const SETTLE: Duration = Duration::from_secs(2);
@@ -31,26 +30,7 @@ pub(crate) struct Subject {
 impl Subject {
     pub(crate) fn lens(program: &Path) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
-        let mut child = Command::new(program)
-            .env("LENS_LISTEN", "127.0.0.1:0")
-            .env("LENS_INGEST_HTTP", "127.0.0.1:0")
-            .env("LENS_INGEST_GRPC", "127.0.0.1:0")
-            .env("LENS_DATA", folder.path().join("lens.db"))
-            .env("LENS_MAX_BYTES", "16GiB")
-            .env("OTEL_SDK_DISABLED", "true")
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let stderr = child.stderr.take().ok_or("lens has no stderr")?;
-        let mut lines = BufReader::new(stderr).lines();
-        let mut address = || {
-            let line = lines.next().ok_or("lens did not start")??;
-            let address = line
-                .rsplit_once(' ')
-                .ok_or("lens did not print an address")?;
-            Ok::<_, Failure>(address.1.to_owned())
-        };
-        // It says three, and must find a reader for each.
-        let (page, ingest, _grpc) = (address()?, address()?, address()?);
+        let (child, [page, ingest, _grpc]) = process::start(program, folder.path(), "16GiB")?;
         Ok(Self {
             page,
             ingest,
